@@ -1,0 +1,122 @@
+import type { AuditEvent, State } from './event.ts'
+import type { BlockName } from './sealed.ts'
+
+/** What the API answers: shared by the server, the command line and the UI. Names are promises (docs/api). */
+
+/** One event of a list, as its reader may see it. `whodid.log` and `whodid.index` say where it is in the ledger. */
+export interface EventPage {
+  readonly events: readonly AuditEvent[]
+  /** Sealed cursor of the next page; absent at the end. */
+  readonly next?: string
+  /** The feed number up to which this run sees: list, summary and all pages of one run share it. */
+  readonly asOf: string
+  readonly tookMs: number
+  readonly rowsRead: number
+}
+
+export interface Bucket {
+  /** Start, RFC 3339. */
+  readonly from: string
+  /** End, exclusive. The first and last bucket may be clipped by the range. */
+  readonly to: string
+  readonly counts: Readonly<Record<State, number>>
+}
+
+export interface FacetValue {
+  readonly value: string
+  readonly count: number
+}
+
+export interface Facet {
+  /** The field as written in a query: `actor`, `policy`, `source` … */
+  readonly field: string
+  /** Largest first. */
+  readonly values: readonly FacetValue[]
+  /** Number of distinct values, exact. */
+  readonly distinct: number
+}
+
+export interface Completeness {
+  /** Acknowledged events that are not searchable yet. */
+  readonly behind: number
+  /** The range reaches before the first event that is stored. */
+  readonly recordedSince?: string
+}
+
+export interface Summary {
+  readonly total: number
+  readonly counts: Readonly<Record<State, number>>
+  readonly histogram: readonly Bucket[]
+  readonly facets: readonly Facet[]
+  readonly completeness: Completeness
+  readonly asOf: string
+  readonly since: string
+  readonly until: string
+  readonly tookMs: number
+  readonly rowsRead: number
+}
+
+export interface DisclosedBlock {
+  readonly block: BlockName
+  /** The exact text that was hashed; absent when it was erased. */
+  readonly json: string
+  /** base64url, 32 bytes. */
+  readonly salt: string
+}
+
+/** `GET /v1/events/{id}/proof?format=json`. Everything a browser needs to check one event by itself. */
+export interface ProofAnswer {
+  /** The leaf line, verbatim. */
+  readonly leaf: string
+  readonly log: string
+  readonly index: number
+  /** `c2sp.org/tlog-proof@v1`, with the signed checkpoint in it. */
+  readonly proof: string
+  /** The log's verifier key. */
+  readonly vkey: string
+  /** Blocks that this reader may see. */
+  readonly blocks: readonly DisclosedBlock[]
+  /** B of every block, base64url, in the order of BLOCK_NAMES; an absent block is 32 zero bytes. */
+  readonly commitments: readonly string[]
+}
+
+export interface LogInfo {
+  readonly origin: string
+  readonly vkey: string
+  /** Size of the latest signed checkpoint. */
+  readonly size: number
+  readonly stream: string
+  readonly period: string
+  readonly state: 'open' | 'closed'
+}
+
+/** `GET /v1/me` */
+export interface Me {
+  /** `admin` for the one-time link, else the token's name. */
+  readonly name: string
+  readonly scopes: readonly ('read' | 'ingest' | 'admin')[]
+  readonly install: string
+  readonly version: string
+  /** Whether any event was ever stored, our own trail apart. */
+  readonly hasEvents: boolean
+  readonly sources: readonly string[]
+  readonly streams: readonly string[]
+}
+
+/** One entry of `results` in the answer to `POST /v1/events`, in the order of the records sent. */
+export type RecordResult =
+  | { readonly id: string; readonly log: string; readonly index: number; readonly conflict?: true }
+  | { readonly dropped: string }
+  | { readonly duplicate: string; readonly log: string; readonly index: number }
+  | { readonly rejected: { readonly code: string; readonly path?: string; readonly message: string } }
+
+/** What a source gets once its batch is durable. */
+export interface Receipt {
+  readonly received: number
+  readonly kept: number
+  readonly dropped: number
+  readonly duplicate: number
+  readonly rejected: number
+  readonly shed: number
+  readonly results: readonly RecordResult[]
+}

@@ -1,0 +1,57 @@
+/** The blocks of an event, in the order of the leaf's commitment (LEDGER section 3.2). */
+export const BLOCK_NAMES = ['actor', 'place', 'target', 'body', 'original'] as const
+export type BlockName = (typeof BLOCK_NAMES)[number]
+
+/** The exact JSON text of each block that is there, in the order of BLOCK_NAMES. These texts are what is hashed. */
+export type Blocks = readonly [
+  actor: string | undefined,
+  place: string | undefined,
+  target: string | undefined,
+  body: string | undefined,
+  original: string | undefined,
+]
+
+/**
+ * One event as journal, ledger and store hold it. The leaf line and the block texts are the truth; everything else
+ * that is stored about an event can be made from them.
+ */
+export interface SealedEvent {
+  /** The writer's number: +1 per event over all logs. */
+  readonly feed: number
+  /** Origin of the log: install/node/stream/period. */
+  readonly log: string
+  readonly index: number
+  /** The leaf line, verbatim. */
+  readonly leaf: string
+  readonly blocks: Blocks
+  /** Ids of the subject keys that salt the blocks; 0 where there is none. */
+  readonly actorKey: number
+  readonly targetKey: number
+  /** The same id was stored before with other content. */
+  readonly conflict: boolean
+}
+
+/** Where an event stands in the ledger. */
+export interface Position {
+  readonly log: string
+  readonly index: number
+}
+
+/** A log's origin taken apart: `install/node/stream/period`, where the period may end in `.2` after a recovery. */
+export interface Origin {
+  readonly install: string
+  readonly node: string
+  readonly stream: string
+  readonly period: string
+}
+
+export function formatOrigin(origin: Origin): string {
+  return `${origin.install}/${origin.node}/${origin.stream}/${origin.period}`
+}
+
+/** Throws a RangeError for what is no origin of ours: origins come from our own files only. */
+export function parseOrigin(text: string): Origin {
+  const [install, node, stream, period, ...rest] = text.split('/')
+  if (!install || !node || !stream || !period || rest.length > 0) throw new RangeError(`${text} is no log's origin`)
+  return { install, node, stream, period }
+}

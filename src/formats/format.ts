@@ -1,0 +1,40 @@
+import type { AuditEvent } from '../domain/event.ts'
+import type { RejectReason } from '../domain/verdict.ts'
+
+/** What a decoder knows beside the bytes. */
+export interface DecodeContext {
+  /** Configured name of the source. */
+  readonly source: string
+  /** `orchestrator.cluster.name`, from the source's configuration. */
+  readonly cluster?: string
+  /** IANA zone of times that carry none. */
+  readonly timezone?: string
+  /** Milliseconds since 1970: for records without a time of their own (`time:collected`). */
+  readonly now: number
+}
+
+/** One event that a record became. `event` has no `event.id`, no `event.ingested` and no `whodid`; sealing adds them. */
+export interface DecodedEvent {
+  readonly event: AuditEvent
+  /** What names this record at its source for ever (DESIGN section 2); absent: it gets a fresh id. */
+  readonly naturalId?: string
+  /** `whodid.category`, for formats that have one (auth, iam, file). */
+  readonly category?: readonly string[]
+  /** What was believed or assumed: `ip:last-hop`, `agent:claim`, `time:collected` … */
+  readonly trust?: readonly string[]
+}
+
+export type Decoded =
+  | { readonly kind: 'events'; readonly events: readonly DecodedEvent[] }
+  | { readonly kind: 'reject'; readonly reason: RejectReason; readonly message: string; readonly path?: string }
+
+/**
+ * A foreign record's shape. `decode` is pure and never throws for what a record holds: hostile bytes are a `reject`.
+ * `version` goes up whenever the same record would become another event.
+ */
+export interface Format {
+  /** The word in the configuration: `format: kubernetes-audit`. */
+  readonly name: string
+  readonly version: number
+  decode(bytes: Uint8Array, context: DecodeContext): Decoded
+}

@@ -1,0 +1,67 @@
+import type { Receipt } from '../domain/answers.ts'
+import type { Clock } from '../lib/clock.ts'
+
+/** One thing a source sent, before anybody understood it. Decoding is done for all sources in `ingest/`. */
+export interface SourceRecord {
+  readonly bytes: Uint8Array
+  /** Name of its format. */
+  readonly format: string
+  /** Names the record at its source; wins over what the format finds. */
+  readonly naturalId?: string
+  readonly sequence?: { readonly epoch: number; readonly n: number }
+}
+
+/**
+ * Resolves once the batch is durable, with one result per record. Throws AuditError `busy` (with `retryAfterMs`) when the
+ * journal is full. `cursor` is sealed in the frame of the batch's last record: at start the newest one is handed back.
+ */
+export type Emit = (batch: readonly SourceRecord[], options?: EmitOptions) => Promise<Receipt>
+
+export interface EmitOptions {
+  readonly cursor?: string
+  /** An HTTP client's key: record n gets the natural id `idem:KEY:n`; the same key with other bytes throws `conflict`. */
+  readonly idempotencyKey?: string
+  readonly signal?: AbortSignal
+}
+
+/** A follower or scraper: works by itself. */
+export interface Source {
+  /**
+   * Works until `signal` aborts, then resolves. A source moves its cursor past a record only after `emit` has resolved
+   * for it, so a crash repeats records and never loses one.
+   */
+  run(emit: Emit, signal: AbortSignal): Promise<void>
+}
+
+export interface ReceiverRequest {
+  readonly method: string
+  /** Path below `/in/NAME`, beginning with `/` or empty. */
+  readonly path: string
+  readonly headers: ReadonlyMap<string, string>
+  /** Already inflated and bounded. */
+  readonly body: Uint8Array
+}
+
+export interface ReceiverResponse {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON, or nothing. */
+  readonly body?: unknown
+}
+
+/**
+ * Pushed to: `api/` mounts it at `/in/NAME` after `auth/` has bound the credential. Envelopes (EventList, _bulk) are split
+ * here by byte span, items verbatim.
+ */
+export interface Receiver {
+  handle(request: ReceiverRequest, emit: Emit, signal: AbortSignal): Promise<ReceiverResponse>
+}
+
+export interface SourceDeps {
+  readonly name: string
+  readonly clock: Clock
+  /** The newest cursor that was sealed for this source, or undefined at its first start. */
+  readonly cursor: string | undefined
+  /** Says what an operator should know; never contents of records. */
+  readonly log: (message: string) => void
+}
