@@ -1,0 +1,39 @@
+/** Microseconds since 1970-01-01T00:00:00Z. Exact as a number until the year 2255. */
+export type Micros = number
+
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)$/
+
+/** Reads an RFC 3339 time with any offset; digits beyond the microsecond are cut. Undefined for anything else. */
+export function parseTime(text: string): Micros | undefined {
+  const parts = RFC_3339.exec(text)
+  if (parts === null) return undefined
+  const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = parts
+  const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second))
+  const date = new Date(ms)
+  // Date.UTC lets the 31st of April become the 1st of May and reads years below 100 as 19xx.
+  if (Number(year) < 100) date.setUTCFullYear(Number(year))
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return undefined
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
+  const micros = Number(fraction.padEnd(6, '0').slice(0, 6))
+  return date.getTime() * 1000 + micros - offsetMinutes(zone) * 60_000_000
+}
+
+/** RFC 3339 in UTC: milliseconds, or microseconds where they say more. */
+export function formatTime(micros: Micros): string {
+  const ms = Math.floor(micros / 1000)
+  const rest = micros - ms * 1000
+  const text = new Date(ms).toISOString()
+  return rest === 0 ? text : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+}
+
+/** RFC 3339 in UTC with exactly milliseconds, as leaves have it. */
+export function formatMillis(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+function offsetMinutes(zone: string): number {
+  if (zone === 'Z' || zone === 'z') return 0
+  const digits = zone.slice(1).replace(':', '')
+  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2))
+  return zone.startsWith('-') ? -minutes : minutes
+}
