@@ -1,0 +1,52 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { randomInt } from 'node:crypto'
+
+import { AuditError } from '../domain/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { inOneCommit } from './database.ts'
+
+/** The first two parts of every log's origin, fixed at the first start: logs that exist cannot change their name. */
+export interface Install {
+  readonly name: string
+  readonly node: string
+  /** First start, milliseconds since 1970. */
+  readonly createdAt: number
+}
+
+/** Gives the stored install, or stores a new one at the first start. Throws `invalid_config` for another name later. */
+export function settleInstall(database: DatabaseSync, configured: string | undefined, clock: Clock): Install {
+  const stored = readInstall(database)
+  if (stored === undefined) return storeInstall(database, configured ?? madeUpName(), clock.now())
+  if (configured !== undefined && configured !== stored.name) {
+    const message = `install is ${configured} in the configuration, but this data folder was started as ${stored.name}`
+    const hint = `write install: ${stored.name}, or start with another data folder; logs carry the name for ever`
+    throw new AuditError('invalid_config', message, { hint })
+  }
+  return stored
+}
+
+function readInstall(database: DatabaseSync): Install | undefined {
+  const rows = database.prepare('SELECT name, value FROM meta').all()
+  const values = new Map(rows.map((row) => [String(row.name), String(row.value)]))
+  const name = values.get('install')
+  if (name === undefined) return undefined
+  return { name, node: values.get('node') ?? 'n1', createdAt: Number(values.get('created_at')) }
+}
+
+function storeInstall(database: DatabaseSync, name: string, createdAt: number): Install {
+  const insert = database.prepare('INSERT INTO meta (name, value) VALUES (?, ?)')
+  inOneCommit(database, () => {
+    insert.run('install', name)
+    insert.run('node', 'n1')
+    insert.run('created_at', String(createdAt))
+  })
+  return { name, node: 'n1', createdAt }
+}
+
+/** RFC 4648 base32, lower case. */
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
+
+function madeUpName(): string {
+  const letters = Array.from({ length: 8 }, () => BASE32[randomInt(BASE32.length)])
+  return `whodid-${letters.join('')}`
+}

@@ -1,0 +1,115 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { AuditError } from '../domain/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { type AdminLinks, createAdminLinks } from './admin-links.ts'
+import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
+import { inOneCommit, openDatabase } from './database.ts'
+import { type Install, settleInstall } from './install.ts'
+import { readRun } from './run-file.ts'
+import { type Sessions, createSessions } from './sessions.ts'
+import { type Tokens, createTokens } from './tokens.ts'
+
+/** Control state: what the server must remember and what is no event. Never a key. All calls are synchronous and durable. */
+export interface State {
+  readonly install: Install
+  readonly checkpoints: Checkpoints
+  readonly tokens: Tokens
+  readonly sessions: Sessions
+  readonly adminLinks: AdminLinks
+  /** Releases the folder for the next process. */
+  close(): void
+}
+
+export interface StateOptions {
+  /** The data folder; made (0700) when it is not there. */
+  readonly folder: string
+  /** `install` of the configuration. Left out: the one of the first start, or a made-up name at the first start. */
+  readonly install?: string
+  readonly clock: Clock
+}
+
+/**
+ * Opens `state.db` and holds the data folder for this process. A crash leaves it openable: the kernel drops the lock,
+ * sqlite rolls back what was not committed.
+ *
+ * Throws `locked` (another process has it), `unsupported_version` (written by a newer whodid), `invalid_config` (other
+ * install name), `damaged`, `disk_full`, `io_failed`.
+ */
+export function openState(options: StateOptions): State {
+  const database = openHeld(options.folder)
+  try {
+    migrate(database, options.folder)
+    return {
+      install: settleInstall(database, options.install, options.clock),
+      checkpoints: createCheckpoints(database),
+      tokens: createTokens(database),
+      sessions: createSessions(database),
+      adminLinks: createAdminLinks(database),
+      close: () => database.close(),
+    }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function openHeld(folder: string): DatabaseSync {
+  makeFolder(folder)
+  try {
+    return openDatabase(join(folder, 'state.db'))
+  } catch (error) {
+    if (error instanceof AuditError && error.code === 'locked') throw heldByAnother(folder, error)
+    throw error
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const hint = 'give another one with --data, or make it writable for this user'
+    throw new AuditError('io_failed', `cannot make the data folder ${folder}`, { cause, hint })
+  }
+}
+
+function heldByAnother(folder: string, cause: AuditError): AuditError {
+  const run = readRun(folder)
+  const who = run === undefined ? 'another process' : `the process ${run.pid}${run.url ? ` at ${run.url}` : ''}`
+  const hint =
+    run === undefined
+      ? 'end that process, or give another folder with --data'
+      : `end it (kill ${run.pid}), or give another folder with --data`
+  return new AuditError('locked', `the data folder ${folder} belongs to ${who}`, { cause, hint })
+}
+
+/** Forward only: entry n brings a database of version n to n + 1. Never edit one that was released. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+   CREATE TABLE checkpoints (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, note TEXT NOT NULL) STRICT;
+   CREATE TABLE tokens (
+     id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL, source TEXT,
+     hide TEXT NOT NULL, created_at INTEGER NOT NULL, created_by TEXT NOT NULL, expires_at INTEGER, revoked_at INTEGER
+   ) STRICT;
+   CREATE TABLE sessions (
+     hash BLOB PRIMARY KEY, name TEXT NOT NULL, scope TEXT NOT NULL, created_at INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE admin_links (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;`,
+]
+
+function migrate(database: DatabaseSync, folder: string): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0)
+  if (version > MIGRATIONS.length) {
+    const hint = 'start the whodid version that wrote it, or a newer one'
+    const message = `${join(folder, 'state.db')} has version ${version}, this whodid knows up to ${MIGRATIONS.length}`
+    throw new AuditError('unsupported_version', message, { hint })
+  }
+  if (version === MIGRATIONS.length) return
+  inOneCommit(database, () => {
+    for (const step of MIGRATIONS.slice(version)) database.exec(step)
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+  })
+}
