@@ -1,0 +1,88 @@
+import type { LogInfo } from '../domain/answers.ts'
+import type { AuditEvent } from '../domain/event.ts'
+import type { Auth } from '../auth/auth.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Emit, Receiver } from '../sources/source.ts'
+import type { Reads } from '../store/reads.ts'
+
+/** What the API is handed: it constructs none of it. */
+export interface ApiDeps {
+  readonly auth: Auth
+  /**
+   * The way in for a source: a configured one, the built-in `api`, or the HTTP source that a token names. Undefined: events
+   * cannot be taken for it (a reader, a name that is no source).
+   */
+  readonly emitFor: (source: string) => Emit | undefined
+  /** The receiver that is configured under this name. */
+  readonly receiver: (name: string) => Receiver | undefined
+  readonly reads: Reads
+  readonly ledger: LedgerReads
+  /** Subject keys by id; one that was destroyed is missing. */
+  readonly subjectKeys: (ids: readonly number[]) => ReadonlyMap<number, Uint8Array>
+  /** Highest feed number up to which every log's rows are in the store. */
+  readonly asOf: () => number
+  /** Highest feed number that is durable in the journal. */
+  readonly acked: () => number
+  /** Calls back whenever `asOf` grew, until cancelled. */
+  readonly onSearchable: (call: () => void) => { cancel(): void }
+  /** Takes an event of our own trail: without id and `whodid`. Returns at once; must not throw. */
+  readonly trail: (event: AuditEvent) => void
+  /** An error that is a bug, or what broke: logged once, without contents of events. `id` is what the caller was told. */
+  readonly logError: (error: unknown, id: string) => void
+  readonly readiness: () => Readiness
+  readonly info: ServerInfo
+  /** Folder with the built UI; undefined: the API alone. */
+  readonly uiFolder: string | undefined
+  readonly clock: Clock
+  readonly limits: Limits
+}
+
+/** The part of the ledger that is read by callers. See `src/ledger/ledger.ts`. */
+export interface LedgerReads {
+  logs(): readonly LogInfo[]
+  /** Latest signed note of a log. */
+  checkpoint(log: string): string | undefined
+  /** Undefined: no checkpoint covers it yet. */
+  proof(log: string, index: number): Promise<InclusionProof | undefined>
+  /** Paths below a log (C2SP tlog-tiles). Undefined: no such thing. */
+  serve(log: string, path: string): Promise<ServedFile | undefined>
+}
+
+export interface InclusionProof {
+  readonly checkpoint: string
+  readonly hashes: readonly Uint8Array[]
+}
+
+export interface ServedFile {
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly cache: 'short' | 'immutable'
+  /** The body is gzip: it is answered with that content encoding. */
+  readonly gzip: boolean
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  /** What is not as it should be, in words for an operator. May be non-empty while ready. */
+  readonly reasons: readonly string[]
+}
+
+export interface ServerInfo {
+  readonly install: string
+  readonly version: string
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly sources: () => readonly string[]
+  readonly streams: () => readonly string[]
+}
+
+export interface Limits {
+  /** Of a request's body, after inflation. */
+  readonly requestBytes: number
+  /** Inflated to deflated. */
+  readonly inflateRatio: number
+  /** In one request. */
+  readonly records: number
+}
+
+export const DEFAULT_LIMITS: Limits = { requestBytes: 32 * 1024 * 1024, inflateRatio: 200, records: 10_000 }

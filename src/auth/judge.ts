@@ -1,0 +1,75 @@
+import type { FieldRule, Visibility } from '../query/visibility.ts'
+import { judgedVisibility } from '../query/visibility.ts'
+import type { Scope } from '../state/tokens.ts'
+import type { Caller } from './caller.ts'
+
+/** What a route asks for. `PUBLIC` is for everyone, `SIGNED_IN` for every recognised caller. */
+export type Permission =
+  | 'PUBLIC'
+  | 'SIGNED_IN'
+  | 'EVENT_WRITE'
+  | 'EVENT_READ'
+  | 'EVENT_READ_RAW'
+  | 'LEDGER_READ'
+  | 'ADMIN'
+
+export type Judgement =
+  | { readonly kind: 'allow'; readonly visibility: Visibility }
+  | { readonly kind: 'deny'; readonly status: 401 | 403; readonly reason: string }
+
+/**
+ * The one judgement (DESIGN section 10): every call of the API goes through it once, and reads take the visibility that
+ * it answers with. A caller without a recognised credential is told to sign in, any other what it lacks.
+ */
+export function judge(caller: Caller | undefined, permission: Permission): Judgement {
+  if (permission === 'PUBLIC') return { kind: 'allow', visibility: visibilityOf(caller) }
+  if (caller === undefined) return { kind: 'deny', status: 401, reason: 'sign in or send a token' }
+  if (!grantsOf(caller).has(permission)) return denied(`${caller.name} may not ${permission}`)
+  if (permission === 'LEDGER_READ' && caller.hide.some(isInLeaf)) {
+    return denied(`${caller.name} may not LEDGER_READ: entries show fields that are hidden from it`)
+  }
+  return { kind: 'allow', visibility: visibilityOf(caller) }
+}
+
+const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
+  ingest: new Set(['SIGNED_IN', 'EVENT_WRITE']),
+  read: new Set(['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ']),
+  admin: new Set(['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'ADMIN']),
+}
+
+function grantsOf(caller: Caller): ReadonlySet<Permission> {
+  return GRANTS[caller.scope]
+}
+
+function denied(reason: string): Judgement {
+  return { kind: 'deny', status: 403, reason }
+}
+
+/** What a leaf says in the clear (LEDGER section 3.1). */
+const LEAF_FIELDS = [
+  '@timestamp',
+  'event.id',
+  'event.dataset',
+  'event.action',
+  'event.outcome',
+  'event.ingested',
+  'whodid.source',
+  'whodid.stream',
+  'whodid.log',
+  'whodid.index',
+]
+
+function isInLeaf(hidden: string): boolean {
+  return LEAF_FIELDS.some((field) => field === hidden || field.startsWith(`${hidden}.`))
+}
+
+/** What the server itself sees when it compares its parts (counts, first event): everything. Never for a caller. */
+export function ownVisibility(): Visibility {
+  return judgedVisibility(undefined, new Map())
+}
+
+function visibilityOf(caller: Caller | undefined): Visibility {
+  const fields = new Map<string, FieldRule>()
+  for (const path of caller?.hide ?? []) fields.set(path, 'hide')
+  return judgedVisibility(undefined, fields)
+}
