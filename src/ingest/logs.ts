@@ -1,0 +1,99 @@
+import { formatOrigin, parseOrigin } from '../domain/sealed.ts'
+
+export type Period = 'month' | 'day'
+
+/** A log that takes events now. */
+export interface OpenLog {
+  readonly origin: string
+  readonly stream: string
+  readonly period: string
+  /** Index of its next leaf. */
+  next: number
+  /** Events since its last heartbeat. */
+  grown: number
+  /** When its last heartbeat was, milliseconds since 1970. */
+  beaten: number
+}
+
+/** A log that takes no more; `next` is its final size once its closing leaf is written. */
+export type ClosedLog = Pick<OpenLog, 'origin' | 'next'>
+
+/** What must be written before a stream can take events received at some time. */
+export interface Turn {
+  /** Its period has ended. */
+  readonly close?: OpenLog
+  readonly open?: OpenLog
+  readonly log: OpenLog
+}
+
+export interface LogsOptions {
+  readonly install: string
+  readonly node: string
+  /** Of a stream; streams need not be declared. */
+  readonly periodOf: (stream: string) => Period
+}
+
+/** Which log of each stream is open. One log per (node, stream, period), by receive time in UTC (LEDGER section 5.5). */
+export class Logs {
+  readonly #options: LogsOptions
+  readonly #open = new Map<string, OpenLog>()
+  readonly #previous = new Map<string, ClosedLog>()
+
+  constructor(options: LogsOptions) {
+    this.#options = options
+  }
+
+  /** At start: a log that ledger or journal know, with the index of its next leaf. */
+  restore(origin: string, next: number, closed: boolean): void {
+    const { stream, period } = parseOrigin(origin)
+    const known = this.#open.get(stream)
+    if (closed) {
+      if (known?.origin === origin) this.#open.delete(stream)
+      if ((this.#previous.get(stream)?.origin ?? '') < origin) this.#previous.set(stream, { origin, next })
+    } else if (known === undefined || known.origin <= origin) {
+      this.#open.set(stream, { origin, stream, period, next, grown: 0, beaten: 0 })
+    }
+  }
+
+  get open(): readonly OpenLog[] {
+    return [...this.#open.values()]
+  }
+
+  /** The log that was open before this one in its stream. */
+  previous(stream: string): ClosedLog | undefined {
+    return this.#previous.get(stream)
+  }
+
+  /** The log for events of a stream received at that time, with what must come before. */
+  turn(stream: string, received: number): Turn {
+    const current = this.#open.get(stream)
+    const period = periodText(this.#options.periodOf(stream), received)
+    if (current !== undefined && !hasEnded(current, period)) return { log: current }
+    const { install, node } = this.#options
+    const origin = formatOrigin({ install, node, stream, period })
+    const log: OpenLog = { origin, stream, period, next: 0, grown: 0, beaten: 0 }
+    if (current !== undefined) this.closed(current)
+    this.#open.set(stream, log)
+    return { log, open: log, ...(current && { close: current }) }
+  }
+
+  /** Logs whose period has ended by that time. */
+  ended(received: number): readonly OpenLog[] {
+    return this.open.filter((log) => hasEnded(log, periodText(this.#options.periodOf(log.stream), received)))
+  }
+
+  closed(log: OpenLog): void {
+    this.#previous.set(log.stream, log)
+    if (this.#open.get(log.stream) === log) this.#open.delete(log.stream)
+  }
+}
+
+/** A log goes on through its period, also where the stream's period was changed in the meantime. */
+function hasEnded(log: OpenLog, now: string): boolean {
+  return log.period.slice(0, now.length) !== now.slice(0, log.period.length)
+}
+
+function periodText(period: Period, received: number): string {
+  const day = new Date(received).toISOString().slice(0, 10)
+  return period === 'day' ? day : day.slice(0, 7)
+}

@@ -1,0 +1,137 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { AuditError } from '../domain/errors.ts'
+import { formatNamed } from '../formats/formats.ts'
+import { encodeRows } from '../store/row.ts'
+import { createEventIds } from './event-id.ts'
+import { eventsOf, parsePayload } from './payload.ts'
+import {
+  type KeysFor,
+  type SealDeps,
+  sealSlice,
+  type Slice,
+  type SubjectKey,
+  TRAIL_FORMAT,
+  type Wanted,
+} from './seal.ts'
+import type { Answer, RowsTask, SealTask, Task, WorkerSeed } from './tasks.ts'
+import { trailFormat } from './trail.ts'
+
+/** The thread that turns records into sealed events, and sealed events into rows of the store. */
+const port = parentPort
+if (port === null) throw new Error('seal-worker.ts runs as a worker thread')
+// Given by createSealWorkers, in this process.
+const seed = workerData as WorkerSeed
+
+const MOST_CACHED = 50_000
+const cached = new Map<string, SubjectKey>()
+const asked = new Map<number, (keys: readonly SubjectKey[]) => void>()
+let questions = 0
+
+const deps: SealDeps = {
+  ids: createEventIds(seed.dedupeKey),
+  keysFor,
+  formatNamed: (name) => (name === TRAIL_FORMAT ? trailFormat : formatNamed(name)),
+}
+
+port.on('message', (task: Task) => {
+  switch (task.kind) {
+    case 'keys':
+      asked.get(task.question)?.(task.keys)
+      asked.delete(task.question)
+      return
+    case 'seal':
+      void answer(task.id, () => seal(task))
+      return
+    case 'rows':
+      void answer(task.id, async () => rows(task))
+      return
+  }
+})
+
+async function answer(id: number, work: () => Promise<{ answer: Answer; transfer: ArrayBuffer[] }>): Promise<void> {
+  try {
+    const { answer: done, transfer } = await work()
+    port?.postMessage(done, transfer)
+  } catch (error) {
+    const code = error instanceof AuditError ? error.code : 'internal'
+    post({ kind: 'failed', id, code, message: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  }
+}
+
+function post(message: Answer): void {
+  port?.postMessage(message)
+}
+
+async function seal({ id, slice, bytes, spans, naturalIds, sequences }: SealTask) {
+  const records = Array.from({ length: spans.length / 2 }, (_, n) => {
+    const from = spans[n * 2] ?? 0
+    const naturalId = naturalIds?.[n]
+    const sequence = sequences?.[n]
+    return {
+      bytes: bytes.subarray(from, from + (spans[n * 2 + 1] ?? 0)),
+      ...(naturalId !== undefined && { naturalId }),
+      ...(sequence !== undefined && { sequence }),
+    }
+  })
+  const whole: Slice = { ...slice, records }
+  const sealed = await sealSlice(whole, deps)
+  const own = [sealed.table, sealed.contents, sealed.arena, sealed.ids, sealed.recordOf].map((each) => each.buffer)
+  // Small buffers come from Node's shared pool and are copied; big ones have memory of their own and move.
+  const transfer = own.filter(
+    (buffer): buffer is ArrayBuffer => buffer instanceof ArrayBuffer && buffer.byteLength > 65_536,
+  )
+  return { answer: { kind: 'sealed' as const, id, sealed }, transfer: [...new Set(transfer)] }
+}
+
+function rows({ id, frames, from }: RowsTask): { answer: Answer; transfer: ArrayBuffer[] } {
+  const events = frames.flatMap(({ payload, events: count, firstFeed }) =>
+    eventsOf(parsePayload(payload, count), firstFeed),
+  )
+  const block = encodeRows(events.filter((event) => event.index >= from))
+  return { answer: { kind: 'rows', id, block }, transfer: [] }
+}
+
+/** From the cache where it can be; else asks the main thread, which makes missing keys durable first. */
+async function keysFor(...[log, day, wanted]: Parameters<KeysFor>): Promise<readonly SubjectKey[]> {
+  const missing = new Map<string, Wanted>()
+  const own = new Map<string, SubjectKey>()
+  for (const each of wanted) {
+    const name = cacheName(log, day, each.identity)
+    const key = cached.get(name)
+    if (key !== undefined) own.set(each.identity, key)
+    else if (each.known || !missing.has(each.identity)) missing.set(each.identity, each)
+  }
+  if (missing.size > 0) {
+    const questionsList = [...missing.values()]
+    const keys = await ask(log, day, questionsList)
+    for (const [at, { identity, known }] of questionsList.entries()) {
+      const key = keys[at]
+      if (key === undefined) throw new RangeError('the key desk answered too few keys')
+      own.set(identity, key)
+      // An unknown identity may become known at any time: its borrowed key is not kept.
+      if (known || identity === '') remember(cacheName(log, day, identity), key)
+    }
+  }
+  return wanted.map(({ identity }) => {
+    const key = own.get(identity)
+    if (key === undefined) throw new RangeError('a key that was asked for is missing')
+    return key
+  })
+}
+
+function ask(log: string, day: string, wanted: readonly Wanted[]): Promise<readonly SubjectKey[]> {
+  const question = ++questions
+  return new Promise((resolve) => {
+    asked.set(question, resolve)
+    post({ kind: 'keys', question, log, day, wanted })
+  })
+}
+
+function remember(name: string, key: SubjectKey): void {
+  if (cached.size >= MOST_CACHED) cached.clear()
+  cached.set(name, key)
+}
+
+function cacheName(log: string, day: string, identity: string): string {
+  return identity === '' ? `${log}\n${day}` : `${log}\n\n${identity}`
+}

@@ -1,0 +1,251 @@
+import { Buffer } from 'node:buffer'
+import { hash } from 'node:crypto'
+import { blockHash, blockSalt, commitment } from '../../verify/blocks.ts'
+import { formatLeaf } from '../../verify/leaf.ts'
+import { cutEvent } from '../domain/blocks.ts'
+import type { AuditEvent, User } from '../domain/event.ts'
+import type { Blocks } from '../domain/sealed.ts'
+import { formatMillis } from '../domain/time.ts'
+import type { RejectReason } from '../domain/verdict.ts'
+import type { DecodeContext, DecodedEvent, Format } from '../formats/format.ts'
+import type { EventIds } from './event-id.ts'
+import { judge } from './judge.ts'
+import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, writeRow } from './payload.ts'
+
+/** Records of one source for one log, in the order they came. */
+export interface Slice {
+  readonly source: string
+  readonly cluster?: string
+  readonly timezone?: string
+  /** What it says of a person can be believed: its identities get keys of their own. */
+  readonly authenticated: boolean
+  readonly log: string
+  /** Milliseconds since 1970: `r` of all its leaves. */
+  readonly received: number
+  readonly format: string
+  readonly records: readonly SliceRecord[]
+}
+
+export interface SliceRecord {
+  readonly bytes: Uint8Array
+  readonly naturalId?: string
+  readonly sequence?: { readonly epoch: number; readonly n: number }
+}
+
+/** A salt's key and its id in the key store. */
+export interface SubjectKey {
+  readonly id: number
+  readonly key: Uint8Array
+}
+
+export interface Wanted {
+  readonly identity: string
+  /** Seen with an outcome other than failure from an authenticated source, so it gets a key of its own if it has none. */
+  readonly known: boolean
+}
+
+/** Keys for identities in a log, in the same order, durable before it resolves (LEDGER section 3.2). */
+export type KeysFor = (log: string, day: string, wanted: readonly Wanted[]) => Promise<readonly SubjectKey[]>
+
+export interface SealDeps {
+  readonly ids: EventIds
+  readonly keysFor: KeysFor
+  readonly formatNamed: (name: string) => Format
+}
+
+export interface SealedSlice extends SealedTable {
+  /** 16 bytes an event. */
+  readonly ids: Uint8Array
+  /** Which record of the slice each event came from. */
+  readonly recordOf: Uint32Array
+  readonly dropped: readonly { readonly record: number; readonly rule: string }[]
+  readonly rejected: readonly Rejection[]
+}
+
+export interface Rejection {
+  readonly record: number
+  readonly reason: RejectReason
+  readonly message: string
+  readonly path?: string
+}
+
+/** Dataset namespace of our own trail: the one format that may speak as us. */
+export const TRAIL_FORMAT = 'whodid-trail'
+
+const ABSENT = new Uint8Array(32)
+const ID_BYTES = 16
+
+/** Decodes, judges and seals a slice. Everything that a later stage needs to know of its events is in what it returns. */
+export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSlice> {
+  const { kept, dropped, rejected } = decodeSlice(slice, deps.formatNamed(slice.format))
+  const day = formatMillis(slice.received).slice(0, 10)
+  const wanted = kept.flatMap(({ decoded }) => wantedKeys(decoded.event, slice.authenticated))
+  const keys = await deps.keysFor(slice.log, day, wanted)
+  const sealer = createSealer(slice, kept.length)
+  let key = 0
+  for (const { record, decoded, naturalId, sequence } of kept) {
+    const id = naturalId === undefined ? deps.ids.fresh() : deps.ids.natural(slice.source, naturalId)
+    sealer.add(withBookkeeping(decoded, naturalId), {
+      record,
+      id,
+      natural: naturalId !== undefined,
+      sequence,
+      actorKey: keyAt(keys, key),
+      targetKey: keyAt(keys, key + 1),
+    })
+    key += 2
+  }
+  return { ...sealer.end(), dropped, rejected }
+}
+
+interface Kept {
+  readonly record: number
+  readonly decoded: DecodedEvent & { readonly parser: string }
+  readonly naturalId: string | undefined
+  readonly sequence: SliceRecord['sequence']
+}
+
+function decodeSlice(slice: Slice, format: Format) {
+  const context: DecodeContext = {
+    source: slice.source,
+    now: slice.received,
+    ...(slice.cluster !== undefined && { cluster: slice.cluster }),
+    ...(slice.timezone !== undefined && { timezone: slice.timezone }),
+  }
+  const parser = `${format.name}@${format.version}`
+  const kept: Kept[] = []
+  const dropped: { record: number; rule: string }[] = []
+  const rejected: Rejection[] = []
+  for (const [record, { bytes, naturalId, sequence }] of slice.records.entries()) {
+    const decoded = format.decode(bytes, context)
+    if (decoded.kind === 'reject') {
+      rejected.push({ record, ...decoded })
+      continue
+    }
+    for (const [nth, event] of decoded.events.entries()) {
+      const verdict = judge(event.event, format.name === TRAIL_FORMAT)
+      if (verdict.kind === 'drop') dropped.push({ record, rule: verdict.rule })
+      if (verdict.kind === 'reject') rejected.push({ record, ...verdict })
+      if (verdict.kind !== 'keep') continue
+      kept.push({
+        record,
+        decoded: { ...event, event: verdict.event, parser },
+        naturalId: nthName(naturalId ?? event.naturalId, nth),
+        sequence: nth === 0 ? sequence : undefined,
+      })
+    }
+  }
+  return { kept, dropped, rejected }
+}
+
+/** Further events of a record that the source named once. */
+function nthName(name: string | undefined, nth: number): string | undefined {
+  return name === undefined || nth === 0 ? name : `${name}/${nth}`
+}
+
+function wantedKeys(event: AuditEvent, authenticated: boolean): readonly [Wanted, Wanted] {
+  const known = authenticated && event.event.outcome !== 'failure'
+  return [
+    { identity: identityOf(event.user), known },
+    { identity: identityOf(event.user?.target), known },
+  ]
+}
+
+/** What a person is called in the key store: the empty string is nobody. */
+function identityOf(user: User | undefined): string {
+  const name = user?.id ?? user?.name ?? user?.email
+  return name === undefined ? '' : JSON.stringify([user?.domain ?? '', name])
+}
+
+function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined): AuditEvent {
+  const { event, category, trust, truncated, parser } = decoded
+  return {
+    ...event,
+    whodid: {
+      ...event.whodid,
+      ...(naturalId !== undefined && { natural_id: naturalId }),
+      ...(category !== undefined && { category }),
+      ...(trust !== undefined && { trust }),
+      ...(truncated !== undefined && { truncated }),
+      parser,
+    },
+  }
+}
+
+function keyAt(keys: readonly SubjectKey[], at: number): SubjectKey {
+  const key = keys[at]
+  if (key === undefined) throw new RangeError(`the key store answered ${keys.length} keys, asked for number ${at}`)
+  return key
+}
+
+interface Sealing {
+  readonly record: number
+  readonly id: Uint8Array
+  readonly natural: boolean
+  readonly sequence: SliceRecord['sequence']
+  readonly actorKey: SubjectKey
+  readonly targetKey: SubjectKey
+}
+
+function createSealer(slice: Slice, most: number) {
+  const table = Buffer.alloc(most * ROW_BYTES)
+  const contents = Buffer.alloc(most * CONTENT_BYTES)
+  const ids = Buffer.alloc(most * ID_BYTES)
+  const recordOf = new Uint32Array(most)
+  const arena: Buffer[] = []
+  const r = formatMillis(slice.received)
+  let count = 0
+  return {
+    add(event: AuditEvent, sealing: Sealing): void {
+      const { header, blocks } = cutEvent(event, r)
+      const c = commit(blocks, sealing)
+      const leaf = formatLeaf({
+        ...header,
+        r,
+        s: slice.source,
+        ...(sealing.sequence && { e: sealing.sequence.epoch, n: sealing.sequence.n }),
+        id: viewId(sealing.id),
+        c: Buffer.from(c.buffer, c.byteOffset, c.byteLength).toString('base64url'),
+      })
+      const texts = blocks.map((text) => (text === undefined ? undefined : Buffer.from(text)))
+      const line = Buffer.from(leaf)
+      arena.push(line, ...texts.filter((text) => text !== undefined))
+      writeRow(table, count * ROW_BYTES, {
+        leafBytes: line.length,
+        blockBytes: texts.map((text) => text?.length ?? -1),
+        actorKey: sealing.actorKey.id,
+        targetKey: blocks[2] === undefined ? 0 : sealing.targetKey.id,
+        flags: sealing.natural ? FLAG_NATURAL : 0,
+      })
+      contentHash(slice.source, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
+      ids.set(sealing.id, count * ID_BYTES)
+      recordOf[count] = sealing.record
+      count++
+    },
+    end: () => ({ count, table, contents, arena: Buffer.concat(arena), ids, recordOf }),
+  }
+}
+
+/** The commitment of LEDGER section 3.2: `target` is salted with the target's key, all others with the actor's. */
+function commit(blocks: Blocks, { id, actorKey, targetKey }: Sealing): Uint8Array {
+  const hashes = blocks.map((text, block) => {
+    if (text === undefined) return ABSENT
+    const salt = blockSalt(sha256, (block === 2 ? targetKey : actorKey).key, id, block)
+    return blockHash(sha256, salt, text)
+  })
+  return commitment(sha256, hashes)
+}
+
+/** Two events with one id are the same event if this is: all but the original, since one record can come in two wrappings. */
+function contentHash(source: string, header: object, [actor, place, target, body]: Blocks): Buffer {
+  // JSON has no raw line feeds, so the parts cannot run into each other.
+  return hash('sha256', [source, JSON.stringify(header), actor, place, target, body].join('\n'), 'buffer')
+}
+
+function viewId(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url')
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer')
+}

@@ -1,0 +1,13 @@
+import type { AuditEvent, JsonObject } from '../domain/event.ts'
+import { formatMillis } from '../domain/time.ts'
+
+export type SystemAction = 'log.opened' | 'heartbeat' | 'log.closed'
+
+/** An event of source `_log`: the ledger speaking of itself (LEDGER section 3.1). Its details are the body block. */
+export function systemEvent(action: SystemAction, received: number, details: JsonObject): AuditEvent {
+  return {
+    '@timestamp': formatMillis(received),
+    event: { kind: 'state', dataset: 'whodid.log', action, outcome: 'success' },
+    ledger: details,
+  }
+}

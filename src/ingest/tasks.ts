@@ -1,0 +1,49 @@
+import type { ErrorCode } from '../domain/errors.ts'
+import type { SealedSlice, Slice, SliceRecord, SubjectKey, Wanted } from './seal.ts'
+
+/** What the main thread and the seal workers say to each other. */
+export type Task =
+  | SealTask
+  | RowsTask
+  | { readonly kind: 'keys'; readonly question: number; readonly keys: readonly SubjectKey[] }
+
+export interface SealTask {
+  readonly kind: 'seal'
+  readonly id: number
+  readonly slice: Omit<Slice, 'records'>
+  /** All records in one buffer; spans are pairs of offset and length. */
+  readonly bytes: Uint8Array
+  readonly spans: Uint32Array
+  readonly naturalIds?: readonly (string | undefined)[]
+  readonly sequences?: readonly SliceRecord['sequence'][]
+}
+
+export interface FrameBytes {
+  readonly payload: Uint8Array
+  readonly events: number
+  readonly firstFeed: number
+}
+
+export interface RowsTask {
+  readonly kind: 'rows'
+  readonly id: number
+  readonly frames: readonly FrameBytes[]
+  /** Index below which events are stored already. */
+  readonly from: number
+}
+
+export type Answer =
+  | { readonly kind: 'sealed'; readonly id: number; readonly sealed: SealedSlice }
+  | { readonly kind: 'rows'; readonly id: number; readonly block: Uint8Array }
+  | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'keys'
+      readonly question: number
+      readonly log: string
+      readonly day: string
+      readonly wanted: readonly Wanted[]
+    }
+
+export interface WorkerSeed {
+  readonly dedupeKey: Uint8Array
+}

@@ -1,0 +1,143 @@
+import { Worker } from 'node:worker_threads'
+import { AuditError } from '../domain/errors.ts'
+import type { KeysFor, SealedSlice, Slice } from './seal.ts'
+import type { Answer, FrameBytes, SealTask, Task, WorkerSeed } from './tasks.ts'
+
+/** Two threads that seal and make rows, so that the event loop only moves bytes. */
+export interface SealWorkers {
+  seal(slice: Slice): Promise<SealedSlice>
+  /** One Native block of the store from frames of one log, without what lies below index `from`. */
+  rows(frames: readonly FrameBytes[], from: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+export interface SealWorkersOptions {
+  readonly dedupeKey: Uint8Array
+  readonly keysFor: KeysFor
+  readonly threads?: number
+  readonly log: (message: string) => void
+}
+
+interface Pending {
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+  readonly bytes: number
+}
+
+interface Thread {
+  worker: Worker
+  readonly pending: Map<number, Pending>
+  bytes: number
+}
+
+const HEAP_MB = 512
+
+export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
+  let tasks = 0
+  let closing = false
+  const threads = Array.from({ length: options.threads ?? 2 }, () => startThread())
+
+  function startThread(): Thread {
+    const thread: Thread = { worker: spawn(options), pending: new Map(), bytes: 0 }
+    listen(thread)
+    return thread
+  }
+
+  function listen(thread: Thread): void {
+    thread.worker.on('message', (answer: Answer) => void receive(thread, answer))
+    thread.worker.on('error', (error) => options.log(`a seal thread failed: ${String(error)}`))
+    thread.worker.on('exit', () => {
+      failAll(thread)
+      if (closing) return
+      options.log('a seal thread ended; starting another one')
+      thread.worker = spawn(options)
+      listen(thread)
+    })
+  }
+
+  async function receive(thread: Thread, answer: Answer): Promise<void> {
+    if (answer.kind === 'keys') {
+      const keys = await options.keysFor(answer.log, answer.day, answer.wanted)
+      post(thread, { kind: 'keys', question: answer.question, keys })
+      return
+    }
+    const pending = thread.pending.get(answer.id)
+    if (pending === undefined) return
+    thread.pending.delete(answer.id)
+    thread.bytes -= pending.bytes
+    if (answer.kind === 'failed') pending.reject(new AuditError(answer.code, answer.message))
+    else pending.resolve(answer)
+  }
+
+  function run(task: Task & { id: number }, bytes: number): Promise<Answer> {
+    const thread = threads.reduce((least, each) => (each.bytes < least.bytes ? each : least))
+    thread.bytes += bytes
+    return new Promise((resolve, reject) => {
+      thread.pending.set(task.id, { resolve, reject, bytes })
+      post(thread, task)
+    })
+  }
+
+  return {
+    async seal(slice) {
+      const task = sealTask(++tasks, slice)
+      const answer = await run(task, task.bytes.length + 1)
+      if (answer.kind !== 'sealed') throw new AuditError('internal', `a seal thread answered ${answer.kind}`)
+      return answer.sealed
+    },
+    async rows(frames, from) {
+      const bytes = frames.reduce((sum, each) => sum + each.payload.length, 1)
+      const answer = await run({ kind: 'rows', id: ++tasks, frames, from }, bytes)
+      if (answer.kind !== 'rows') throw new AuditError('internal', `a seal thread answered ${answer.kind}`)
+      return answer.block
+    },
+    async close() {
+      closing = true
+      await Promise.all(threads.map((thread) => thread.worker.terminate()))
+    },
+  }
+}
+
+function spawn(options: SealWorkersOptions): Worker {
+  const seed: WorkerSeed = { dedupeKey: options.dedupeKey }
+  return new Worker(
+    new URL(import.meta.url.endsWith('.ts') ? './seal-worker.ts' : './seal-worker.js', import.meta.url),
+    {
+      workerData: seed,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    },
+  )
+}
+
+function post(thread: Thread, task: Task): void {
+  thread.worker.postMessage(task)
+}
+
+function failAll(thread: Thread): void {
+  for (const { reject } of thread.pending.values()) {
+    reject(new AuditError('busy', 'a seal thread ended while it worked', { retryAfterMs: 1000 }))
+  }
+  thread.pending.clear()
+  thread.bytes = 0
+}
+
+/** Copies the records into one buffer: they are views of a request's body, which may be much larger than the slice. */
+function sealTask(id: number, { records, ...slice }: Slice): SealTask {
+  const spans = new Uint32Array(records.length * 2)
+  const bytes = new Uint8Array(records.reduce((sum, each) => sum + each.bytes.length, 0))
+  let at = 0
+  for (const [n, record] of records.entries()) {
+    bytes.set(record.bytes, at)
+    spans.set([at, record.bytes.length], n * 2)
+    at += record.bytes.length
+  }
+  return {
+    kind: 'seal',
+    id,
+    slice,
+    bytes,
+    spans,
+    ...(records.some((each) => each.naturalId !== undefined) && { naturalIds: records.map((each) => each.naturalId) }),
+    ...(records.some((each) => each.sequence !== undefined) && { sequences: records.map((each) => each.sequence) }),
+  }
+}

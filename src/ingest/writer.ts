@@ -1,0 +1,330 @@
+import { hash } from 'node:crypto'
+import { AuditError } from '../domain/errors.ts'
+import type { Receipt, RecordResult } from '../domain/answers.ts'
+import type { AuditEvent, JsonObject } from '../domain/event.ts'
+import { NOTHING } from '../domain/accounting.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
+import { type Books, SYSTEM_SOURCE } from './books.ts'
+import { decide } from './commit.ts'
+import type { DuplicateWindow } from './duplicates.ts'
+import type { IdempotencyKeys } from './idempotency.ts'
+import type { Logs, OpenLog } from './logs.ts'
+import { type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
+import { type SealedSlice, type Slice, type SliceRecord, TRAIL_FORMAT } from './seal.ts'
+import { systemEvent, type SystemAction } from './system-leaves.ts'
+
+/** A source as the writer sees it. */
+export interface SourceInfo {
+  readonly name: string
+  readonly stream: string
+  readonly authenticated: boolean
+  readonly cluster?: string
+  readonly timezone?: string
+}
+
+export interface WriterDeps {
+  readonly journal: Pick<Journal, 'append'>
+  readonly seal: (slice: Slice) => Promise<SealedSlice>
+  readonly logs: Logs
+  readonly books: Books
+  readonly duplicates: DuplicateWindow
+  readonly idempotency: IdempotencyKeys
+  readonly clock: Clock
+  /** Why nothing can be taken now, if so: journal full, disk nearly full, closing. */
+  readonly refusal: () => AuditError | undefined
+  /** The last signed checkpoint of a log, as its note. */
+  readonly checkpoint: (log: string) => string | undefined
+  /** Waits until a log's leaves before `size` are signed and gives that checkpoint; used when a log closes. */
+  readonly finalCheckpoint: (log: string, size: number) => Promise<string>
+  readonly vkey: (log: string) => Promise<string>
+  /** Hash of the rules in force, hex. */
+  readonly rulesHash: string
+  /** A leaf of the ledger's own could not be written: the process must stop. */
+  readonly fatal: (error: unknown) => void
+}
+
+export interface Writer {
+  emitFor(source: SourceInfo): Emit
+  /** Writes an event of our own trail; resolves once it is durable. */
+  trail(event: AuditEvent): Promise<void>
+  /** Heartbeats that are due, and logs whose period has ended. `all`: into every log that grew, whether due or not. */
+  beat(when: 'start' | 'due' | 'stop'): Promise<void>
+  /** Resolves when everything that was taken so far is durable or refused. */
+  settled(): Promise<void>
+}
+
+export const TRAIL_STREAM = 'whodid'
+const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authenticated: true }
+const SLICE_RECORDS = 200
+const SLICE_BYTES = 1024 * 1024
+const QUEUE_BYTES = 256 * 1024 * 1024
+const MINUTE_MS = 60_000
+const QUIET_MS = 600_000
+
+/** Appends one frame at its turn. They take turns in the order in which they came, whatever order they are sealed in. */
+type Turn = () => Promise<void>
+
+/** In an object, so that awaiting the turn does not await the disk. */
+interface Appended<T> {
+  readonly durable: Promise<T>
+}
+
+/**
+ * The write path from records to the journal: judge, seal, commit. Only one exists. Indexes, feed numbers and `r` are
+ * given here, in one order for the whole install; everything behind the journal is derived.
+ */
+export function createWriter(deps: WriterDeps): Writer {
+  const { journal, logs, books, clock } = deps
+  const queue: Turn[] = []
+  let queuedBytes = 0
+  let lastReceived = books.received
+  let draining: Promise<void> | undefined
+
+  /** Receive time never goes backwards, whatever the clock does. */
+  function receive(): number {
+    lastReceived = Math.max(lastReceived, clock.now())
+    return lastReceived
+  }
+
+  function enqueue<T>(turn: () => Promise<Appended<T>>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      queue.push(() => turn().then(({ durable }) => void durable.then(resolve, reject), reject))
+      draining ??= drain().finally(() => (draining = undefined))
+    })
+  }
+
+  async function drain(): Promise<void> {
+    for (let turn = queue.shift(); turn !== undefined; turn = queue.shift()) await turn()
+  }
+
+  function append(header: PayloadHeader, events: readonly SealedTable[], count: number): Promise<void> {
+    // From here on the order is fixed: index order is byte order. A crash before the sync leaves nothing that anyone was
+    // promised; frames that are found whole all the same stay, with their indexes.
+    const { frame, durable } = journal.append(payloadParts(header, events), count)
+    books.enter(frame, header, count)
+    return durable
+  }
+
+  function commitSlice(log: OpenLog, slice: Slice, sealed: SealedSlice, extra: HeaderExtra): Promise<Decision> {
+    const decided = decide(sealed, slice.records.length, deps.duplicates, log.origin, log.next, slice.received)
+    const header: PayloadHeader = {
+      source: slice.source,
+      received: slice.received,
+      ...(decided.count > 0 && { log: log.origin, first: log.next }),
+      accounting: decided.accounting,
+      ...extra,
+    }
+    log.next += decided.count
+    log.grown += decided.count
+    const durable = append(header, decided.events, decided.count)
+    return durable.then(() => ({ results: decided.results, conflicts: decided.conflicts }))
+  }
+
+  function take(
+    source: SourceInfo,
+    slice: readonly SourceRecord[],
+    format: string,
+    extra: HeaderExtra,
+  ): Promise<Decision> {
+    const received = receive()
+    const log = openFor(source.stream, received)
+    const whole = sliceOf(source, log, received, format, slice)
+    const bytes = slice.reduce((sum, each) => sum + each.bytes.length, 0)
+    queuedBytes += bytes
+    const sealing = deps.seal(whole)
+    // Its turn reports a failure; until then nobody else listens.
+    sealing.catch(() => undefined)
+    return enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) })).finally(
+      () => (queuedBytes -= bytes),
+    )
+  }
+
+  /** The log that takes what a stream receives at that time; closes and opens logs before it in the queue. */
+  function openFor(stream: string, received: number): OpenLog {
+    const { log, open, close } = logs.turn(stream, received)
+    if (close !== undefined) closeLog(close, received)
+    if (open !== undefined) openLog(open, received)
+    return log
+  }
+
+  function openLog(log: OpenLog, received: number): void {
+    const previous = logs.previous(log.stream)
+    log.beaten = received
+    system(log, received, 'log.opened', async () => ({
+      key: await deps.vkey(log.origin),
+      rules: deps.rulesHash,
+      ...(previous && { previous: previous.origin, final: await deps.finalCheckpoint(previous.origin, previous.next) }),
+    })).catch(deps.fatal)
+  }
+
+  function closeLog(log: OpenLog, received: number): void {
+    system(log, received, 'heartbeat', async () => heartbeat(log)).catch(deps.fatal)
+    system(log, received, 'log.closed', async () => ({})).then(() => books.forgetLog(log.origin), deps.fatal)
+  }
+
+  /** A leaf of the ledger's own. What it says is worked out at its turn, so it tells of everything before it. */
+  function system(
+    log: OpenLog,
+    received: number,
+    action: SystemAction,
+    details: () => Promise<JsonObject>,
+  ): Promise<void> {
+    return enqueue(async () => {
+      const event = systemEvent(action, received, await details())
+      const record = { bytes: Buffer.from(JSON.stringify(event)) }
+      const source = { name: SYSTEM_SOURCE, stream: log.stream, authenticated: true }
+      const sealed = await deps.seal(sliceOf(source, log, received, TRAIL_FORMAT, [record]))
+      const place = { log: log.origin, first: log.next }
+      const header = { source: SYSTEM_SOURCE, received, ...place, accounting: NOTHING, system: action }
+      log.next += sealed.count
+      return { durable: append(header, [sealed], sealed.count) }
+    })
+  }
+
+  function heartbeat(log: OpenLog): JsonObject {
+    const note = deps.checkpoint(log.origin)
+    log.grown = 0
+    log.beaten = lastReceived
+    return {
+      ...(note !== undefined && { checkpoint: hash('sha256', note, 'hex') }),
+      rules: deps.rulesHash,
+      sources: books.inLog(log.origin),
+      ...(log.stream === TRAIL_STREAM && {
+        accounting: JSON.parse(JSON.stringify(Object.fromEntries(books.sources))) as JsonObject,
+        logs: Object.fromEntries(logs.open.map((each) => [each.origin, each.next])),
+      }),
+    }
+  }
+
+  function isDue(log: OpenLog, when: 'start' | 'due' | 'stop', now: number): boolean {
+    if (when !== 'due') return log.grown > 0 || log.stream === TRAIL_STREAM
+    if (now - log.beaten < MINUTE_MS) return false
+    if (log.stream !== TRAIL_STREAM) return log.grown > 0
+    return logs.open.some((each) => each.grown > 0) || now - log.beaten >= QUIET_MS
+  }
+
+  async function emit(source: SourceInfo, batch: readonly SourceRecord[], options: EmitOptions): Promise<Receipt> {
+    const refusal = deps.refusal() ?? (queuedBytes > QUEUE_BYTES ? queueFull() : undefined)
+    if (refusal !== undefined) throw refusal
+    const idempotency = deps.idempotency.enter(source.name, options.idempotencyKey, batch, clock.now())
+    const slices = slicesOf(batch, options.idempotencyKey)
+    const taken = slices.map(({ records, format }, n) =>
+      take(source, records, format, {
+        ...(idempotency !== undefined && { idempotency }),
+        ...(n === slices.length - 1 && options.cursor !== undefined && { cursor: options.cursor }),
+      }),
+    )
+    const decisions = await Promise.all(taken)
+    const conflicts = decisions.reduce((sum, each) => sum + each.conflicts, 0)
+    if (conflicts > 0) void trail(conflictAlarm(source.name, conflicts, clock.now()))
+    return receiptOf(decisions.flatMap((each) => each.results))
+  }
+
+  async function trail(event: AuditEvent): Promise<void> {
+    const record = { bytes: Buffer.from(JSON.stringify(event)), format: TRAIL_FORMAT }
+    await take(TRAIL_SOURCE, [record], TRAIL_FORMAT, {})
+  }
+
+  return {
+    emitFor:
+      (source) =>
+      (batch, options = {}) =>
+        emit(source, batch, options),
+    trail,
+    async beat(when) {
+      const received = receive()
+      for (const log of logs.ended(received)) {
+        logs.closed(log)
+        closeLog(log, received)
+      }
+      if (when === 'start') openFor(TRAIL_STREAM, received)
+      const due = logs.open.filter((log) => isDue(log, when, received))
+      await Promise.all(due.map((log) => system(log, received, 'heartbeat', async () => heartbeat(log))))
+    },
+    async settled() {
+      await draining
+    },
+  }
+}
+
+type HeaderExtra = Pick<PayloadHeader, 'cursor' | 'idempotency'>
+
+interface Decision {
+  readonly results: readonly RecordResult[]
+  readonly conflicts: number
+}
+
+function sliceOf(
+  source: SourceInfo,
+  log: OpenLog,
+  received: number,
+  format: string,
+  records: readonly SliceRecord[],
+): Slice {
+  return {
+    source: source.name,
+    authenticated: source.authenticated,
+    ...(source.cluster !== undefined && { cluster: source.cluster }),
+    ...(source.timezone !== undefined && { timezone: source.timezone }),
+    log: log.origin,
+    received,
+    format,
+    records,
+  }
+}
+
+/**
+ * Cuts a batch so that two threads share it and none holds up the others: latency is the longest slice. An empty batch is
+ * one empty slice, since it may carry a cursor.
+ */
+function slicesOf(batch: readonly SourceRecord[], idempotencyKey: string | undefined) {
+  const slices: { format: string; records: SourceRecord[] }[] = []
+  let bytes = 0
+  for (const [n, record] of batch.entries()) {
+    const last = slices.at(-1)
+    const named = idempotencyKey === undefined ? record : { ...record, naturalId: `idem:${idempotencyKey}:${n}` }
+    const full = last === undefined || last.records.length >= SLICE_RECORDS || bytes + record.bytes.length > SLICE_BYTES
+    if (full || last.format !== record.format) {
+      slices.push({ format: record.format, records: [named] })
+      bytes = 0
+    } else last.records.push(named)
+    bytes += record.bytes.length
+  }
+  return slices.length > 0 ? slices : [{ format: TRAIL_FORMAT, records: [] }]
+}
+
+function receiptOf(results: readonly RecordResult[]): Receipt {
+  const count = (key: string): number => results.filter((each) => key in each).length
+  return {
+    received: results.length,
+    kept: count('id'),
+    dropped: count('dropped'),
+    duplicate: count('duplicate'),
+    rejected: count('rejected'),
+    shed: 0,
+    results,
+  }
+}
+
+function queueFull(): AuditError {
+  const hint = 'send again after the time in Retry-After; the machine seals more slowly than records arrive'
+  return new AuditError('busy', 'more is waiting to be sealed than memory allows', { retryAfterMs: 1000, hint })
+}
+
+function conflictAlarm(source: string, count: number, now: number): AuditEvent {
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: {
+      kind: 'alert',
+      dataset: 'whodid.intake',
+      action: 'conflict',
+      outcome: 'unknown',
+      category: ['configuration'],
+    },
+    user: { kind: 'system', name: 'whodid' },
+    audit: { resource: [{ type: 'source', name: source }] },
+    message: `source ${source} sent ${count} known ids with other content: both were kept and are marked whodid.conflict`,
+  }
+}
