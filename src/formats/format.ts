@@ -22,11 +22,25 @@ export interface DecodedEvent {
   readonly category?: readonly string[]
   /** What was believed or assumed: `ip:last-hop`, `agent:claim`, `time:collected` … */
   readonly trust?: readonly string[]
+  /** What was left out, with its length where that is known (else 0), and why: goes to `whodid.truncated`. */
+  readonly truncated?: readonly Truncation[]
 }
 
-export type Decoded =
-  | { readonly kind: 'events'; readonly events: readonly DecodedEvent[] }
-  | { readonly kind: 'reject'; readonly reason: RejectReason; readonly message: string; readonly path?: string }
+export interface Truncation {
+  readonly path: string
+  readonly bytes: number
+  readonly reason: string
+}
+
+export type Decoded = { readonly kind: 'events'; readonly events: readonly DecodedEvent[] } | Reject
+
+/** `message` and `path` are for the sender to read; they hold no contents of the record. */
+export interface Reject {
+  readonly kind: 'reject'
+  readonly reason: RejectReason
+  readonly message: string
+  readonly path?: string
+}
 
 /**
  * A foreign record's shape. `decode` is pure and never throws for what a record holds: hostile bytes are a `reject`.

@@ -1,0 +1,24 @@
+import { AuditError } from '../domain/errors.ts'
+import { nearest } from '../domain/nearest.ts'
+import { ecs } from './ecs.ts'
+import type { Format } from './format.ts'
+import { kubernetesAudit } from './kubernetes-audit.ts'
+
+/** Every foreign shape that is understood. To add one: a file, a word here, a page in docs/formats. */
+export const FORMATS: readonly Format[] = [ecs, kubernetesAudit]
+
+export const FORMAT_NAMES: readonly string[] = FORMATS.map((format) => format.name)
+
+const BY_NAME = new Map(FORMATS.map((format) => [format.name, format]))
+
+/** Throws `invalid_config` with the nearest name for one that is not known. */
+export function formatNamed(name: string): Format {
+  const found = BY_NAME.get(name)
+  if (found !== undefined) return found
+  throw new AuditError('invalid_config', `there is no format ${name}`, { hint: formatHint(name) })
+}
+
+export function formatHint(name: string): string {
+  const near = nearest(name, FORMAT_NAMES)
+  return near === undefined ? `known formats: ${FORMAT_NAMES.join(', ')}` : `did you mean ${near}?`
+}

@@ -1,0 +1,49 @@
+import type { Authz, Policy } from '../domain/event.ts'
+
+/**
+ * Which binding and role allowed a request, from annotation `authorization.k8s.io/reason`. The text is what
+ * kubernetes/plugin/pkg/auth/authorizer/rbac writes:
+ * `RBAC: allowed by RoleBinding "edit/shop" of ClusterRole "edit" to Group "developers"`.
+ * Another reason (another authorizer, an error list) has no policies and stands as it is.
+ */
+export function authzOfReason(reason: string): Pick<Authz, 'engine' | 'policies' | 'path'> {
+  const found = reason.length > REASON_LIMIT ? null : RBAC_REASON.exec(reason)
+  if (found === null) return {}
+  const [, bindingKind = '', binding = '', roleKind = '', role = '', subjectKind = '', subject = ''] = found
+  const policies: readonly Policy[] = [
+    { type: bindingKind, name: unquoted(binding), effect: 'allow' },
+    { type: roleKind, name: unquoted(role), effect: 'allow' },
+  ]
+  const path = [
+    `${subjectKind} ${unquoted(subject)}`,
+    ...policies.map((policy) => `${policy.type ?? ''} ${policy.name ?? ''}`),
+  ]
+  return { engine: 'RBAC', policies, path }
+}
+
+const REASON_LIMIT = 4096
+const QUOTED = String.raw`"((?:[^"\\]|\\.)*)"`
+const RBAC_REASON = new RegExp(
+  `^RBAC: allowed by (\\w+) ${QUOTED} of (\\w+) ${QUOTED} to (User|Group|ServiceAccount) ${QUOTED}$`,
+)
+
+/** Go's %q: quotes and backslashes are escaped. Other escapes are left as they stand. */
+function unquoted(text: string): string {
+  return text.replaceAll(/\\(["\\])/g, '$1')
+}
+
+/**
+ * What a refused impersonation was about. Such a record has no annotations and no `impersonatedUser`: only the message
+ * tells, `users "admin" is forbidden: User "carol" cannot impersonate resource "users" in API group "" …`.
+ */
+export function refusedImpersonation(
+  message: string,
+): { readonly resource: string; readonly name: string } | undefined {
+  const found = message.length > REASON_LIMIT ? null : IMPERSONATION.exec(message)
+  if (found === null) return undefined
+  return { resource: found[3] ?? '', name: unquoted(found[1] ?? '') }
+}
+
+const IMPERSONATION = new RegExp(
+  `^\\S+ ${QUOTED} is forbidden: User ${QUOTED} cannot impersonate resource "([a-z/]+)" in API group`,
+)
