@@ -1,0 +1,132 @@
+import { toBase64 } from './base64.ts'
+import { parseBundle } from './bundle.ts'
+import type { SignedCheckpoint } from './checkpoint.ts'
+import { openCheckpoint } from './checkpoint.ts'
+import { createEdge } from './edge.ts'
+import { VerifyError } from './errors.ts'
+import { equalBytes, leafHash } from './hash.ts'
+import { parseLeaf } from './leaf.ts'
+import type { Crypto } from './note.ts'
+import { parseVerifierKey } from './note.ts'
+import type { Tile } from './tiles.ts'
+import { TILE_WIDTH, tileLevels, tilePath, tileWidth } from './tiles.ts'
+
+/** Fetches a path below the log's prefix, inflated. Rejects for what is not there. */
+export type FetchPath = (path: string) => Promise<Uint8Array>
+
+export interface LogToVerify {
+  /** The log's verifier key. Its name is the log's origin. */
+  readonly vkey: string
+  readonly fetch: FetchPath
+  /**
+   * `whodid`: every entry must be a leaf of version 1, receive times must not go back, and `log.vkey` and `log.json`
+   * must be what the key makes them. `any`: just a tlog-tiles log.
+   */
+  readonly entries: 'whodid' | 'any'
+}
+
+export interface LogProgress {
+  readonly checkpoint: SignedCheckpoint
+  /** Entries read and hashed so far. The last progress has all of them, and everything else is checked by then. */
+  readonly entries: number
+}
+
+const AHEAD = 8
+const text = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * Reads a whole log and makes its tree anew from its entries: every hash in every tile of its newest checkpoint, the
+ * root, and the log's signature. Throws VerifyError whose message names the first path that is wrong.
+ */
+export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerator<LogProgress, void> {
+  const key = parseVerifierKey(crypto.sha256, log.vkey)
+  if (log.entries === 'whodid') await verifyDescription(log, key.name)
+  const note = await named('checkpoint', async () => text.decode(await log.fetch('checkpoint')))
+  const checkpoint = await named('checkpoint', () => openCheckpoint(crypto, note, key))
+  const full: { tile: Tile; hashes: Uint8Array }[] = []
+  const edge = createEdge(crypto.sha256, (level, index, hashes) => {
+    full.push({ tile: { level, index, width: TILE_WIDTH }, hashes: hashes.slice() })
+  })
+  let received = ''
+  for await (const { path, width, bytes } of bundles(log, checkpoint.size)) {
+    const entries = await named(path, () => parseBundle(bytes, width))
+    for (const entry of entries) {
+      if (log.entries === 'whodid') received = checkLeaf(path, entry, received)
+      edge.push(leafHash(crypto.sha256, entry))
+    }
+    for (const { tile, hashes } of full.splice(0)) await verifyTile(log, tile, hashes)
+    yield { checkpoint, entries: edge.size }
+  }
+  for (let level = 0; level < tileLevels(checkpoint.size); level++) {
+    const hashes = edge.open(level)
+    const index = Math.floor(checkpoint.size / TILE_WIDTH ** (level + 1))
+    if (hashes.length > 0) await verifyTile(log, { level, index, width: hashes.length / 32 }, hashes)
+  }
+  if (!equalBytes(edge.root(), checkpoint.root)) {
+    throw new VerifyError('mismatch', `checkpoint: its root ${toBase64(checkpoint.root)} is not that of its entries`)
+  }
+  yield { checkpoint, entries: edge.size }
+}
+
+/** `log.json` of a log, byte for byte: who may ask for its key asks here. */
+export function formatLogDescription(vkey: string): string {
+  const origin = vkey.slice(0, vkey.indexOf('+'))
+  const [stream, period] = origin.split('/').slice(-2)
+  return `${JSON.stringify({ origin, vkey, stream, period, minimumIndex: 0 })}\n`
+}
+
+async function verifyDescription(log: LogToVerify, origin: string): Promise<void> {
+  const expected = { 'log.vkey': `${log.vkey}\n`, 'log.json': formatLogDescription(log.vkey) }
+  for (const [path, content] of Object.entries(expected)) {
+    const found = await named(path, async () => text.decode(await log.fetch(path)))
+    if (found !== content) throw new VerifyError('mismatch', `${path}: it is not that of ${origin} with the known key`)
+  }
+}
+
+/** All bundles in order, a few of them asked for ahead. */
+async function* bundles(
+  log: LogToVerify,
+  size: number,
+): AsyncGenerator<{ path: string; width: number; bytes: Uint8Array }> {
+  const count = Math.ceil(size / TILE_WIDTH)
+  const waiting: Promise<Uint8Array>[] = []
+  const tileAt = (index: number): Tile => ({ level: 'entries', index, width: tileWidth('entries', index, size) })
+  let asked = 0
+  for (let index = 0; index < count; index++) {
+    while (asked < count && asked < index + AHEAD) {
+      const answer = log.fetch(tilePath(tileAt(asked++)))
+      // Failures are thrown below when their turn comes; until then nobody listens.
+      answer.catch(() => {})
+      waiting.push(answer)
+    }
+    const tile = tileAt(index)
+    const path = tilePath(tile)
+    yield { path, width: tile.width, bytes: await named(path, () => waiting.shift()!) }
+  }
+}
+
+function checkLeaf(path: string, entry: Uint8Array, received: string): string {
+  try {
+    const leaf = parseLeaf(text.decode(entry))
+    if (leaf.r >= received) return leaf.r
+  } catch (error) {
+    throw new VerifyError('malformed', `${path}: an entry is no leaf of version 1`, error)
+  }
+  throw new VerifyError('mismatch', `${path}: receive times go back`)
+}
+
+async function verifyTile(log: LogToVerify, tile: Tile, hashes: Uint8Array): Promise<void> {
+  const path = tilePath(tile)
+  const bytes = await named(path, () => log.fetch(path))
+  if (!equalBytes(bytes, hashes)) throw new VerifyError('mismatch', `${path}: its hashes are not those of the entries`)
+}
+
+/** Adds the path to what is wrong with it; what failed without a name of ours is a thing that could not be read. */
+async function named<T>(path: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = error instanceof VerifyError ? error.code : 'unreadable'
+    throw new VerifyError(code, `${path}: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}
