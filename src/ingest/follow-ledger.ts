@@ -1,0 +1,109 @@
+import type { Feed } from '../journal/feed.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Clock } from '../lib/clock.ts'
+import { leavesOf, parsePayload } from './payload.ts'
+
+/** Brings the ledger up to the journal, frame by frame, and has it signed every second. */
+export interface LedgerFollower {
+  /** Works until `signal` aborts; rejects when the ledger cannot go on. */
+  run(signal: AbortSignal): Promise<void>
+  /** Feed number (exclusive) up to which the ledger's files are synced: the journal may let go of that. */
+  readonly flushedFeed: number
+  /** Signs a checkpoint that covers `size` leaves of a log, as soon as that many are durable. */
+  finalCheckpoint(log: string, size: number): Promise<string>
+}
+
+export interface LedgerFollowerDeps {
+  readonly feed: Feed
+  readonly fromFeed: number
+  readonly ledger: Ledger
+  readonly clock: Clock
+}
+
+const TICK_MS = 1000
+
+export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFollowerDeps): LedgerFollower {
+  let appendedFeed = fromFeed
+  let flushedFeed = fromFeed
+  let signing: Promise<void> = Promise.resolve()
+  const closing = new Set<string>()
+  const waiting = new Set<() => void>()
+
+  async function append(signal: AbortSignal): Promise<void> {
+    for await (const frame of feed.follow(fromFeed, signal)) {
+      const payload = parsePayload(frame.payload, frame.events)
+      const { log, first, system } = payload.header
+      if (log !== undefined && first !== undefined) ledger.append(log, first, leavesOf(payload))
+      if (log !== undefined && system === 'log.closed') closing.add(log)
+      appendedFeed = frame.firstFeed + frame.events
+      for (const look of waiting) look()
+    }
+  }
+
+  /** Only durable frames come by the feed, so all that the ledger holds may be signed (LEDGER section 4.1). */
+  function sign(): Promise<void> {
+    signing = signing.then(async () => {
+      const upTo = appendedFeed
+      const closed = [...closing]
+      await ledger.flush()
+      flushedFeed = upTo
+      await ledger.sign((log) => ledger.size(log))
+      for (const log of closed) {
+        await ledger.close(log)
+        closing.delete(log)
+      }
+    })
+    return signing
+  }
+
+  async function tick(signal: AbortSignal): Promise<void> {
+    let signedFeed = -1
+    while (!signal.aborted) {
+      if (appendedFeed !== signedFeed) {
+        signedFeed = appendedFeed
+        await sign()
+      }
+      await pause(clock, TICK_MS, signal)
+    }
+    await sign()
+  }
+
+  return {
+    async run(signal) {
+      await Promise.all([append(signal), tick(signal)])
+    },
+    get flushedFeed() {
+      return flushedFeed
+    },
+    async finalCheckpoint(log, size) {
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (ledger.size(log) < size) return
+          waiting.delete(look)
+          resolve()
+        }
+        waiting.add(look)
+        look()
+      })
+      await sign()
+      return ledger.checkpoint(log) ?? ''
+    },
+  }
+}
+
+/** Resolves after that time, or when the signal aborts. */
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve()
+      return
+    }
+    const timer = clock.later(ms, done)
+    function done(): void {
+      timer.cancel()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,59 @@
+import type { Journal } from '../journal/journal.ts'
+import type { Books } from './books.ts'
+import { DuplicateWindow } from './duplicates.ts'
+import type { IdempotencyKeys } from './idempotency.ts'
+import type { Logs } from './logs.ts'
+import {
+  arenaBytesOf,
+  CONTENT_BYTES,
+  FLAG_NATURAL,
+  flagsOf,
+  idOfLeaf,
+  leafBytesOf,
+  type Payload,
+  parsePayload,
+  viewOf,
+} from './payload.ts'
+
+/** What the writer knows in memory, rebuilt from the frames that the journal still holds. */
+export interface Recovered {
+  readonly books: Books
+  readonly logs: Logs
+  readonly duplicates: DuplicateWindow
+  readonly idempotency: IdempotencyKeys
+}
+
+const WINDOW_MS = 600_000
+
+/**
+ * Reads the journal once, oldest frame first. Books, logs and windows come out as they were when the last durable frame was
+ * written: recovery enters each frame in the same way as the writer did.
+ */
+export async function recover(journal: Pick<Journal, 'read'>, into: Recovered, now: number): Promise<void> {
+  for await (const frame of journal.read(0)) {
+    const payload = parsePayload(frame.payload, frame.events)
+    const { header } = payload
+    into.books.enter(frame.frame, header, frame.events)
+    if (header.log !== undefined && header.first !== undefined) {
+      into.logs.restore(header.log, header.first + frame.events, header.system === 'log.closed')
+    }
+    if (header.received < now - WINDOW_MS) continue
+    if (header.idempotency !== undefined) into.idempotency.restore(header.idempotency, header.received)
+    addToWindow(into.duplicates, payload)
+  }
+}
+
+function addToWindow(duplicates: DuplicateWindow, { header, count, arena, contents, ...payload }: Payload): void {
+  const { log, first } = header
+  if (log === undefined || first === undefined) return
+  const table = viewOf(payload.table)
+  const id = Buffer.alloc(CONTENT_BYTES)
+  for (let row = 0, at = 0; row < count; row++) {
+    if ((flagsOf(table, row) & FLAG_NATURAL) !== 0) {
+      id.write(idOfLeaf(arena.subarray(at, at + leafBytesOf(table, row))), 'base64url')
+      const content = viewOf(contents.subarray(row * CONTENT_BYTES, (row + 1) * CONTENT_BYTES))
+      duplicates.add(id, content, 0, { log, index: first + row }, header.received)
+    }
+    at += arenaBytesOf(table, row)
+  }
+}

@@ -1,0 +1,36 @@
+import { AuditError } from '../domain/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Emit, Source } from '../sources/source.ts'
+import { pause } from './follow-ledger.ts'
+
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 60_000
+
+/**
+ * Keeps a follower or scraper working until `signal` aborts: one that fails is started again, later each time, and never
+ * takes another one down. One of the four places where errors end.
+ */
+export async function superviseSource(
+  name: string,
+  open: () => Source,
+  emit: Emit,
+  deps: { readonly clock: Clock; readonly log: (message: string) => void; readonly signal: AbortSignal },
+): Promise<void> {
+  let waitMs = FIRST_PAUSE_MS
+  while (!deps.signal.aborted) {
+    try {
+      const began = deps.clock.now()
+      await open().run(emit, deps.signal)
+      if (deps.clock.now() - began > LONGEST_PAUSE_MS) waitMs = FIRST_PAUSE_MS
+    } catch (error) {
+      deps.log(`source ${name} failed and starts again in ${waitMs / 1000} s: ${reasonOf(error)}`)
+    }
+    await pause(deps.clock, waitMs, deps.signal)
+    waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AuditError) return error.hint === undefined ? error.message : `${error.message} (${error.hint})`
+  return error instanceof Error ? error.message : String(error)
+}
