@@ -18,6 +18,8 @@ export interface Field {
   readonly array?: boolean
   /** Below it any path may be asked for: its contents are the source's. */
   readonly open?: boolean
+  /** The open field that this one was found below; absent for declared fields. */
+  readonly below?: string
   /** An id: compared as it is written, capitals included. */
   readonly exact?: boolean
   /** All values it can have. */
@@ -129,7 +131,7 @@ function fieldBelow(name: string): Field | undefined {
     const above = index().get(path.slice(0, dot))
     if (above === undefined) return undefined
     if (above.open === true && dot + 1 < path.length && !path.includes('..') && !path.endsWith('.')) {
-      return { path, type: 'keyword', aliases: [], block: above.block, description: `Below ${above.path}` }
+      return { path, type: 'keyword', aliases: [], block: above.block, below: above.path, description: '' }
     }
   }
   return undefined

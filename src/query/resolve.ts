@@ -1,0 +1,77 @@
+import type { Field } from '../domain/fields.ts'
+import { declaredField, fieldNames, isAtOrBelow } from '../domain/fields.ts'
+import { nearest } from '../domain/nearest.ts'
+import type { AuditError } from '../domain/errors.ts'
+import type { Span } from './ast.ts'
+import { fault, shown } from './fault.ts'
+import type { Visibility } from './visibility.ts'
+
+/** Paths with what happens to them, of a visibility: whatever stands here does not exist in a search. */
+export type HiddenFields = Visibility['fields']
+
+export const NOTHING_HIDDEN: HiddenFields = new Map()
+
+export interface ResolvedField {
+  readonly field: Field
+  /** Where its values are. Empty: hidden below an open field, where nobody can tell it from what never was there. */
+  readonly paths: readonly string[]
+}
+
+/** What a name means to a reader. Undefined: there is no such field, or none for this reader. */
+export function resolveField(name: string, hidden: HiddenFields): ResolvedField | undefined {
+  // ECS has objects of these names; a query means people's memberships by them.
+  const field = NOT_YET.has(name) ? undefined : declaredField(name)
+  if (field === undefined) return undefined
+  const paths = [field.path, ...(field.also ?? [])].filter((path) => !isHidden(hidden, path))
+  if (paths.length === 0)
+    return field.below !== undefined && !isHidden(hidden, field.below) ? { field, paths } : undefined
+  // That an object is there would tell of the hidden field in it.
+  if (field.type === 'object' && hidesBelow(hidden, field.path)) return undefined
+  return { field, paths }
+}
+
+/** Whether a path or something it is part of is hidden or masked. */
+export function isHidden(hidden: HiddenFields, path: string): boolean {
+  for (const root of hidden.keys()) if (isAtOrBelow(path, root)) return true
+  return false
+}
+
+/** The error for a name that is no field. A hidden field gets the same one, and is never the suggestion. */
+export function unknownField(name: string, span: Span, hidden: HiddenFields): AuditError {
+  const later = NOT_YET.get(name)
+  if (later !== undefined) return fault(`${name}: is not there yet`, span, { hint: later })
+  const hint = 'To search for the text itself, put it in quotes'
+  return fault(`There is no field ${shown(name)}`, span, { suggestion: nearestField(name, hidden), hint })
+}
+
+/** Words of the language that stand where a field could. */
+export const KEYWORDS = ['since', 'until', 'has', 'missing'] as const
+
+const NOT_YET = new Map([
+  ['person', 'Use actor: for the name, id or e-mail address that the event itself has'],
+  ['group', 'Use user.group.name: for the groups that the event itself names'],
+  ['role', 'Use user.roles: for the roles that the event itself names'],
+])
+
+function nearestField(name: string, hidden: HiddenFields): string | undefined {
+  if (name.length > LONGEST_GUESS) return undefined
+  const names = [...KEYWORDS, ...fieldNames()].filter(
+    (each) => isKeyword(each) || resolveField(each, hidden) !== undefined,
+  )
+  const near = nearest(name, names)
+  if (near !== undefined || !name.includes('.')) return near
+  // `policies.name` is the end of a path: the shortest is the one that people know.
+  const ending = `.${name}`
+  return names.filter((each) => each.endsWith(ending)).sort((a, b) => a.length - b.length)[0]
+}
+
+const LONGEST_GUESS = 40
+
+function isKeyword(name: string): boolean {
+  return KEYWORDS.some((word) => word === name)
+}
+
+function hidesBelow(hidden: HiddenFields, path: string): boolean {
+  for (const root of hidden.keys()) if (isAtOrBelow(root, path)) return true
+  return false
+}
