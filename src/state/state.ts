@@ -10,6 +10,7 @@ import { inOneCommit, openDatabase } from './database.ts'
 import { type Install, settleInstall } from './install.ts'
 import { readRun } from './run-file.ts'
 import { type Sessions, createSessions } from './sessions.ts'
+import { type Snapshots, createSnapshots } from './snapshots.ts'
 import { type Tokens, createTokens } from './tokens.ts'
 
 /** Control state: what the server must remember and what is no event. Never a key. All calls are synchronous and durable. */
@@ -19,6 +20,7 @@ export interface State {
   readonly tokens: Tokens
   readonly sessions: Sessions
   readonly adminLinks: AdminLinks
+  readonly snapshots: Snapshots
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -48,6 +50,7 @@ export function openState(options: StateOptions): State {
       tokens: createTokens(database),
       sessions: createSessions(database),
       adminLinks: createAdminLinks(database),
+      snapshots: createSnapshots(database),
       close: () => database.close(),
     }
   } catch (error) {
@@ -97,7 +100,8 @@ const MIGRATIONS: readonly string[] = [
      hash BLOB PRIMARY KEY, name TEXT NOT NULL, scope TEXT NOT NULL, created_at INTEGER NOT NULL,
      expires_at INTEGER NOT NULL
    ) STRICT;
-   CREATE TABLE admin_links (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;`,
+   CREATE TABLE admin_links (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;
+   CREATE TABLE snapshots (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {
