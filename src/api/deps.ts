@@ -35,6 +35,8 @@ export interface ApiDeps {
   readonly uiFolder: string | undefined
   readonly clock: Clock
   readonly limits: Limits
+  /** 32 bytes that seal cursors. Left out: new ones, so cursors end with the process. */
+  readonly cursorKey?: Uint8Array
 }
 
 /** The part of the ledger that is read by callers. See `src/ledger/ledger.ts`. */

@@ -16,7 +16,7 @@ export interface Auth {
   callerOfSession(cookie: string): Caller | undefined
   /** Whoever bears the secret that is configured for the receiver `name`, or a token that writes as that source. */
   callerOfReceiver(name: string, bearer: string): Caller | undefined
-  judge(caller: Caller | undefined, permission: Permission): Judgement
+  judge(caller: Caller | undefined, needs: readonly Permission[]): Judgement
   /** The secret of a sign-in link: good once, for ten minutes. */
   createAdminLink(): string
   /** Trades a link's secret for a session; `replaces` is the cookie that the browser had. Throws `unauthenticated`. */

@@ -15,20 +15,18 @@ export type Permission =
 
 export type Judgement =
   | { readonly kind: 'allow'; readonly visibility: Visibility }
-  | { readonly kind: 'deny'; readonly status: 401 | 403; readonly reason: string }
+  | { readonly kind: 'deny'; readonly status: 401 | 403; readonly reason: string; readonly permission: Permission }
 
 /**
  * The one judgement (DESIGN section 10): every call of the API goes through it once, and reads take the visibility that
- * it answers with. A caller without a recognised credential is told to sign in, any other what it lacks.
+ * it answers with. A caller without a recognised credential is told to sign in, any other what it lacks. Someone from whom
+ * a field of the leaf is hidden gets no part of the ledger.
  */
-export function judge(caller: Caller | undefined, permission: Permission): Judgement {
-  if (permission === 'PUBLIC') return { kind: 'allow', visibility: visibilityOf(caller) }
-  if (caller === undefined) return { kind: 'deny', status: 401, reason: 'sign in or send a token' }
-  if (!grantsOf(caller).has(permission)) return denied(`${caller.name} may not ${permission}`)
-  if (permission === 'LEDGER_READ' && caller.hide.some(isInLeaf)) {
-    return denied(`${caller.name} may not LEDGER_READ: entries show fields that are hidden from it`)
-  }
-  return { kind: 'allow', visibility: visibilityOf(caller) }
+export function judge(caller: Caller | undefined, needs: readonly Permission[]): Judgement {
+  const missing = needs.find((permission) => !isGranted(caller, permission))
+  if (missing === undefined) return { kind: 'allow', visibility: visibilityOf(caller) }
+  if (caller === undefined) return { kind: 'deny', status: 401, reason: 'sign in or send a token', permission: missing }
+  return { kind: 'deny', status: 403, reason: `${caller.name} may not ${missing}`, permission: missing }
 }
 
 const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
@@ -37,12 +35,10 @@ const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
   admin: new Set(['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'ADMIN']),
 }
 
-function grantsOf(caller: Caller): ReadonlySet<Permission> {
-  return GRANTS[caller.scope]
-}
-
-function denied(reason: string): Judgement {
-  return { kind: 'deny', status: 403, reason }
+function isGranted(caller: Caller | undefined, permission: Permission): boolean {
+  if (permission === 'PUBLIC') return true
+  if (caller === undefined || !GRANTS[caller.scope].has(permission)) return false
+  return permission !== 'LEDGER_READ' || !caller.hide.some(isInLeaf)
 }
 
 /** What a leaf says in the clear (LEDGER section 3.1). */

@@ -1,0 +1,79 @@
+import { type FastifyInstance, fastify } from 'fastify'
+
+import type { Permission } from '../auth/judge.ts'
+import type { ApiDeps } from './deps.ts'
+import { addEventReadRoutes } from './events-read.ts'
+import { addEventWriteRoutes } from './events-write.ts'
+import { addEventRoutes } from './event-one.ts'
+import { addProofRoute } from './event-proof.ts'
+import { addFieldRoutes } from './fields.ts'
+import { addGate } from './gate.ts'
+import { addHealthRoutes } from './health.ts'
+import { addLedgerRoutes } from './ledger.ts'
+import { addMeRoutes } from './me.ts'
+import { addProblems } from './problems.ts'
+import { addReceiverRoutes } from './receivers.ts'
+import { addSessionRoutes } from './session.ts'
+import { addStatic } from './static.ts'
+import { addTailRoute } from './tail.ts'
+import { addTokenRoutes } from './tokens.ts'
+import { createTrail } from './trail.ts'
+
+/** HTTP over the write and the read path. */
+export interface Api {
+  readonly app: FastifyInstance
+  /** Every route with what it asks for, as the router has them. */
+  readonly routes: readonly RouteEntry[]
+}
+
+export interface RouteEntry {
+  readonly method: string
+  readonly url: string
+  readonly needs: readonly Permission[]
+}
+
+/** Builds the routes; listens to nothing. A route that does not say its permission throws here. */
+export function createApi(deps: ApiDeps): Api {
+  const app = fastify({
+    bodyLimit: deps.limits.requestBytes,
+    // A tail or a follower's keep-alive connection must not hold up the end of the process.
+    forceCloseConnections: true,
+    requestTimeout: 120_000,
+    routerOptions: { maxParamLength: 512 },
+  })
+  const routes = collectRoutes(app)
+  const trail = createTrail(deps)
+  takeBodiesAsBytes(app)
+  addProblems(app, deps)
+  addGate(app, deps, trail)
+  addHealthRoutes(app, deps)
+  addSessionRoutes(app, deps, trail)
+  addMeRoutes(app, deps)
+  addEventWriteRoutes(app, deps)
+  addEventReadRoutes(app, deps, trail)
+  addTailRoute(app, deps, trail)
+  addEventRoutes(app, deps)
+  addProofRoute(app, deps)
+  addFieldRoutes(app)
+  addTokenRoutes(app, deps, trail)
+  addLedgerRoutes(app, deps)
+  addReceiverRoutes(app, deps)
+  addStatic(app, deps)
+  return { app, routes }
+}
+
+function collectRoutes(app: FastifyInstance): readonly RouteEntry[] {
+  const routes: RouteEntry[] = []
+  app.addHook('onRoute', (route) => {
+    const needs = route.config?.needs
+    if (needs === undefined) throw new Error(`route ${String(route.method)} ${route.url} names no permission`)
+    for (const method of [route.method].flat()) routes.push({ method, url: route.url, needs })
+  })
+  return routes
+}
+
+/** Every body is bytes: inflating, splitting and parsing is done where its limits are known. */
+function takeBodiesAsBytes(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+}

@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+
+import { AuditError } from '../domain/errors.ts'
+import { formatMillis } from '../domain/time.ts'
+import { cookieName, sessionCookie } from './caller.ts'
+import type { ApiDeps } from './deps.ts'
+import { parseBody } from './input.ts'
+import type { Trail } from './trail.ts'
+
+const signIn = z.strictObject({ secret: z.string().min(1).max(200) })
+
+/** Sign-in by one-time link, sign-out, and the making of links. */
+export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Trail): void {
+  app.post('/v1/session', { config: { needs: ['PUBLIC'] } }, (request, reply) => {
+    const { secret } = parseBody(signIn, request)
+    const session = signInOrRecord(request, secret)
+    trail.record(request, session.caller, { ...SIGN_IN, outcome: 'success' })
+    setCookie(request, reply, session.cookie, Math.floor((session.expiresAt - deps.clock.now()) / 1000))
+    return reply.send({ name: session.caller.name, expiresAt: formatMillis(session.expiresAt) })
+  })
+
+  app.delete('/v1/session', { config: { needs: ['SIGNED_IN'] } }, (request, reply) => {
+    const cookie = sessionCookie(request)
+    if (cookie !== undefined && request.caller?.kind === 'session') {
+      deps.auth.signOut(cookie)
+      const act = { action: 'sign-out', category: 'authentication', type: 'end', outcome: 'success' } as const
+      trail.record(request, request.caller, act)
+    }
+    setCookie(request, reply, '', 0)
+    return reply.code(204).send()
+  })
+
+  app.post('/v1/admin-links', { config: { needs: ['ADMIN'] } }, (request, reply) => {
+    const secret = deps.auth.createAdminLink()
+    const resource = { type: 'admin-link' }
+    trail.record(request, request.caller, { ...MAKE_LINK, resource })
+    // In the fragment: a browser sends it to nobody.
+    return reply.code(201).send({ path: `/#admin=${secret}` })
+  })
+
+  function signInOrRecord(request: FastifyRequest, secret: string) {
+    try {
+      return deps.auth.signIn(secret, sessionCookie(request))
+    } catch (error) {
+      if (error instanceof AuditError && error.code === 'unauthenticated') {
+        trail.record(request, undefined, { ...SIGN_IN, outcome: 'failure', reason: error.message })
+      }
+      throw error
+    }
+  }
+}
+
+const SIGN_IN = { action: 'sign-in', category: 'authentication', type: 'start' } as const
+const MAKE_LINK = { action: 'create', category: 'iam', type: 'creation', outcome: 'success' } as const
+
+function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAgeSeconds: number): void {
+  const secure = request.protocol === 'https' ? '; Secure' : ''
+  const attributes = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`
+  void reply.header('set-cookie', `${cookieName(request)}=${value}; ${attributes}`)
+}

@@ -1,0 +1,114 @@
+import type { FastifyRequest } from 'fastify'
+
+import type { Caller } from '../auth/caller.ts'
+import type { Permission } from '../auth/judge.ts'
+import type { Authz, AuditEvent, Json, Resource } from '../domain/event.ts'
+import { formatMillis } from '../domain/time.ts'
+import { sentCredential } from './caller.ts'
+import type { ApiDeps } from './deps.ts'
+
+/** Our own trail: what callers did here, as events of stream `whodid`. */
+export interface Trail {
+  record(request: FastifyRequest, caller: Caller | undefined, act: Act): void
+  /** A refusal. Repeats of the same one within a minute become one more event that counts them. */
+  refused(request: FastifyRequest, caller: Caller | undefined, permission: Permission, reason: string): void
+}
+
+export interface Act {
+  readonly action: string
+  readonly category: 'authentication' | 'iam' | 'database' | 'api'
+  readonly type: 'access' | 'creation' | 'deletion' | 'start' | 'end' | 'denied'
+  readonly outcome: 'success' | 'failure'
+  readonly resource?: Resource
+  /** What was asked for, without secrets. */
+  readonly asked?: Json
+  readonly reason?: string
+  readonly authz?: Authz
+}
+
+export function createTrail(deps: Pick<ApiDeps, 'trail' | 'clock'>): Trail {
+  const record: Trail['record'] = (request, caller, act) => deps.trail(eventOf(request, caller, act, deps.clock.now()))
+  const repeats = new Map<string, { count: number }>()
+  return {
+    record,
+    refused(request, caller, permission, reason) {
+      // Without any credential nobody has tried anything: a browser that is not signed in, a probe.
+      if (caller === undefined && !sentCredential(request) && request.method === 'GET') return
+      const key = [caller?.id ?? request.ip, request.method, request.routeOptions.url ?? ''].join(' ')
+      const repeated = repeats.get(key)
+      if (repeated !== undefined) repeated.count += 1
+      if (repeated !== undefined || repeats.size >= MAX_REPEATS) return
+      const counted = { count: 0 }
+      repeats.set(key, counted)
+      const act = refusalAct(permission, reason)
+      record(request, caller, act)
+      deps.clock.later(REPEAT_MS, () => {
+        repeats.delete(key)
+        if (counted.count === 0) return
+        record(request, caller, { ...act, reason: `${reason} (${counted.count} more times within a minute)` })
+      })
+    },
+  }
+}
+
+const REPEAT_MS = 60_000
+/** Beyond so many different refusals in a minute a flood is under way, and it is on record. */
+const MAX_REPEATS = 1_000
+
+function refusalAct(permission: Permission, reason: string): Act {
+  const [action, type] = ASKED[permission]
+  const authz: Authz = { decision: 'deny', permission, reason, engine: 'whodid' }
+  return { action, category: 'api', type: 'denied', outcome: 'failure', resource: { type }, reason, authz }
+}
+
+/** What somebody tried who lacks a permission: action and type of the thing. */
+const ASKED: Readonly<Record<Permission, readonly [string, string]>> = {
+  PUBLIC: ['read', 'page'],
+  SIGNED_IN: ['read', 'account'],
+  EVENT_WRITE: ['write', 'event'],
+  EVENT_READ: ['read', 'event'],
+  EVENT_READ_RAW: ['read', 'event'],
+  LEDGER_READ: ['read', 'ledger'],
+  ADMIN: ['administer', 'server'],
+}
+
+function eventOf(request: FastifyRequest, caller: Caller | undefined, act: Act, nowMs: number): AuditEvent {
+  const { action, category, type, outcome, reason, authz, resource, asked } = act
+  const agent = request.headers['user-agent']
+  return {
+    '@timestamp': formatMillis(nowMs),
+    event: {
+      kind: 'event',
+      dataset: 'whodid.trail',
+      provider: 'whodid',
+      category: [category],
+      type: [type],
+      action,
+      outcome,
+      ...(reason !== undefined && { reason }),
+    },
+    user: userOf(caller),
+    source: sourceOf(request),
+    ...(agent !== undefined && { user_agent: { original: agent.slice(0, 512) } }),
+    audit: {
+      ...(resource !== undefined && { resource: [resource] }),
+      ...(authz !== undefined && { authz }),
+      ...(caller !== undefined && { authn: { method: caller.kind, credential_id: caller.id } }),
+      ...(asked !== undefined && { request: asked }),
+    },
+    http: { request: { method: request.method } },
+    url: { path: request.routeOptions.url ?? '' },
+  }
+}
+
+function userOf(caller: Caller | undefined): NonNullable<AuditEvent['user']> {
+  if (caller === undefined) return { kind: 'anonymous' }
+  const isPerson = caller.kind === 'session' || caller.kind === 'local'
+  return { kind: isPerson ? 'person' : 'service', id: caller.id, name: caller.name }
+}
+
+/** The control socket has no address. */
+function sourceOf(request: FastifyRequest): NonNullable<AuditEvent['source']> {
+  const ip = request.raw.socket.remoteAddress
+  return ip === undefined ? {} : { ip, address: ip }
+}

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+
+import type { Scope } from '../state/tokens.ts'
+import type { Caller } from './caller.ts'
+import { localOperator } from './caller.ts'
+import { type Permission, judge } from './judge.ts'
+
+const aCaller = (scope: Scope, hide: readonly string[] = []): Caller => {
+  return { kind: 'token', id: 'token:x', name: 'ada', scope, source: 'api', hide }
+}
+
+test.each<[Scope, readonly Permission[]]>([
+  ['ingest', ['SIGNED_IN', 'EVENT_WRITE']],
+  ['read', ['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ']],
+  ['admin', ['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'ADMIN']],
+])('scope %s grants exactly %s', (scope, granted) => {
+  const all: readonly Permission[] = [
+    'SIGNED_IN',
+    'EVENT_WRITE',
+    'EVENT_READ',
+    'EVENT_READ_RAW',
+    'LEDGER_READ',
+    'ADMIN',
+  ]
+  const allowed = all.filter((permission) => judge(aCaller(scope), [permission]).kind === 'allow')
+  expect(allowed).toEqual(granted)
+})
+
+test('an unknown caller is told to sign in, but for what is public', () => {
+  expect(judge(undefined, ['PUBLIC']).kind).toBe('allow')
+  expect(judge(undefined, ['EVENT_READ'])).toMatchObject({ kind: 'deny', status: 401 })
+})
+
+test('names the permission that is missing', () => {
+  expect(judge(aCaller('ingest'), ['SIGNED_IN', 'EVENT_READ'])).toEqual({
+    kind: 'deny',
+    status: 403,
+    reason: 'ada may not EVENT_READ',
+    permission: 'EVENT_READ',
+  })
+})
+
+test('hidden fields are part of what the judgement lets see', () => {
+  const judgement = judge(aCaller('read', ['user.email']), ['EVENT_READ'])
+
+  expect(judgement).toMatchObject({ kind: 'allow', visibility: { fields: new Map([['user.email', 'hide']]) } })
+})
+
+test('whoever must not see a field of the leaf gets no part of the ledger', () => {
+  expect(judge(aCaller('read', ['user.email']), ['LEDGER_READ']).kind).toBe('allow')
+  expect(judge(aCaller('read', ['event.action']), ['LEDGER_READ']).kind).toBe('deny')
+  expect(judge(aCaller('read', ['event']), ['LEDGER_READ']).kind).toBe('deny')
+})
+
+test('the local operator is an admin', () => {
+  expect(localOperator(1000)).toMatchObject({ id: 'local:1000', scope: 'admin' })
+})
