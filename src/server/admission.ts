@@ -1,0 +1,83 @@
+import { statfs } from 'node:fs/promises'
+import { AuditError } from '../domain/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+
+/** Decides whether records can be taken: before a disk or the journal's bound is reached, sources are told to wait. */
+export interface Admission {
+  /** Why nothing can be taken now; undefined when it can. */
+  refusal(): AuditError | undefined
+  /** From now on nothing is taken: the server ends. */
+  close(): void
+  stop(): void
+}
+
+export interface AdmissionDeps {
+  readonly folder: string
+  readonly journal: { readonly sizeBytes: number; readonly oldestWrittenMs: number | undefined }
+  readonly clock: Clock
+  /** Journal bytes at most. Default: 20 GB or a fifth of the disk, whichever is smaller. */
+  readonly journalBytes?: number
+}
+
+const GB = 1024 ** 3
+const LARGEST_JOURNAL = 20 * GB
+const DISK_SHARE = 0.2
+const LEAST_FREE_SHARE = 0.05
+const LEAST_FREE_BYTES = 2 * GB
+const OLDEST_MS = 7 * 86_400_000
+const LOOK_MS = 5000
+
+/** DESIGN sections 1 and 13: the bound of the journal, and the free disk below which intake stops. */
+export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
+  let disk = await look(deps.folder)
+  let closed = false
+  let timer = deps.clock.later(LOOK_MS, again)
+
+  function again(): void {
+    void look(deps.folder).then((seen) => {
+      disk = seen
+      if (!closed) timer = deps.clock.later(LOOK_MS, again)
+    })
+  }
+
+  return {
+    refusal() {
+      if (closed) return busy('the server is stopping', 'send again once it is back', 2000)
+      const bound = deps.journalBytes ?? Math.min(LARGEST_JOURNAL, disk.totalBytes * DISK_SHARE)
+      if (deps.journal.sizeBytes >= bound) {
+        const hint = 'the store or the ledger is behind: see /readyz; records are taken again once it has caught up'
+        return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
+      }
+      const oldest = deps.journal.oldestWrittenMs
+      if (oldest !== undefined && deps.clock.now() - oldest > OLDEST_MS) {
+        return busy('the journal holds more than seven days', 'the store or the ledger is behind: see /readyz', 10_000)
+      }
+      const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
+      if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {
+        const hint = `make room on the disk of ${deps.folder}; nothing was lost`
+        return busy(`the disk is nearly full (${megabytes(disk.freeBytes)} free)`, hint, 30_000)
+      }
+      return undefined
+    },
+    close() {
+      closed = true
+    },
+    stop() {
+      closed = true
+      timer.cancel()
+    },
+  }
+}
+
+async function look(folder: string): Promise<{ totalBytes: number; freeBytes: number }> {
+  const { bsize, blocks, bavail } = await statfs(folder)
+  return { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
+}
+
+function busy(message: string, hint: string, retryAfterMs: number): AuditError {
+  return new AuditError('busy', message, { hint, retryAfterMs })
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 / 1024)} MB`
+}
