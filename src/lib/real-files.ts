@@ -4,8 +4,9 @@ import type { FileHandle } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { AuditError } from '../domain/errors.ts'
 import type { DurableFile, Files } from './files.ts'
+import { replaceFile } from './replace-file.ts'
 
-const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC } = constants
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants
 
 /** `Files` on the disk of this machine. */
 export const realFiles: Files = {
@@ -13,7 +14,7 @@ export const realFiles: Files = {
   open: (path) => openDurable(path, O_RDWR | O_APPEND | O_NOFOLLOW),
   read: (path) => named(path, 'read', () => unlessMissing(readFile(path))),
   readRange: (path, from, length) => named(path, 'read', () => readRange(path, from, length)),
-  replace: (path, bytes) => replace(path, bytes),
+  replace: (path, bytes) => replaceFile(realFiles, path, bytes),
   rename: (from, to) => named(from, 'rename', () => rename(from, to)),
   remove: (path) => named(path, 'remove', () => rm(path, { force: true })),
   makeFolder: (path) => named(path, 'make folder', () => makeFolder(resolve(path))),
@@ -135,23 +136,6 @@ async function readRange(path: string, from: number, length: number): Promise<Ui
   } finally {
     await handle.close()
   }
-}
-
-async function replace(path: string, bytes: Uint8Array): Promise<void> {
-  // A crash up to the rename leaves the old content and perhaps this file, which the next `replace` overwrites.
-  const temporary = `${path}.tmp`
-  await named(path, 'replace', async () => {
-    const handle = await open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
-    try {
-      await writeAll(handle, [bytes])
-      await handle.datasync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, path)
-    // Until here a crash may bring back the old content; never a mixture.
-    await syncFolder(dirname(path))
-  })
 }
 
 /** The parent is synced also for a folder that exists: who made it may have been killed just before its own sync. */
