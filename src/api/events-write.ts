@@ -44,18 +44,13 @@ export function emitOf(request: FastifyRequest, deps: Pick<ApiDeps, 'emitFor'>):
   throw new AuditError('unsupported', `no events are taken for source ${source} here`, { hint })
 }
 
-async function readRecords(request: FastifyRequest, deps: ApiDeps): Promise<readonly SourceRecord[]> {
-  const body = await bodyOf(request, deps.limits)
-  const records = recordsOf(body, request.headers['content-type'] ?? 'application/json')
-  if (records.length === 0) {
-    const hint = 'send a JSON object, a JSON array or NDJSON'
-    throw new AuditError('bad_request', 'the body holds no record', { hint })
-  }
-  if (records.length > deps.limits.records) {
-    const message = `the body holds ${records.length} records, at most ${deps.limits.records} are taken at once`
-    throw new AuditError('too_large', message, { hint: 'send smaller batches' })
-  }
-  return records
+async function readRecords(request: FastifyRequest, { limits }: ApiDeps): Promise<readonly SourceRecord[]> {
+  const body = await bodyOf(request, limits)
+  const records = recordsOf(body, request.headers['content-type'], 'ecs', limits.records)
+  if (records.length > 0) return records
+  throw new AuditError('bad_request', 'the body holds no record', {
+    hint: 'send a JSON object, a JSON array or NDJSON',
+  })
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | undefined {
