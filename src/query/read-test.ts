@@ -66,7 +66,8 @@ function refuseRegex(element: Element, value: string): void {
   throw fault('Regular expressions are not there yet', element, { hint, suggestion: `"${value}"` })
 }
 
-const NUMBER = /^-?\d{1,18}(?:\.\d{1,18})?(?:[eE][-+]?\d{1,2})?$/
+/** What counts as a number, in a query as in an event: JSON's, as far as both evaluators read it exactly alike. */
+export const NUMBER = /^-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?(?:[eE][-+]?\d{1,2})?$/
 
 function numberTest(element: Element, field: Field): NumberTest {
   const written = writtenOf(element)

@@ -1,6 +1,8 @@
 import type { Field } from '../domain/fields.ts'
-import { declaredField, fieldNames, isAtOrBelow } from '../domain/fields.ts'
+import { blockOf, declaredField, fieldNames, isAtOrBelow } from '../domain/fields.ts'
 import { nearest } from '../domain/nearest.ts'
+import { BLOCK_NAMES } from '../domain/sealed.ts'
+import type { BlockName } from '../domain/sealed.ts'
 import type { AuditError } from '../domain/errors.ts'
 import type { Span } from './ast.ts'
 import { fault, shown } from './fault.ts'
@@ -30,10 +32,30 @@ export function resolveField(name: string, hidden: HiddenFields): ResolvedField 
   return { field, paths }
 }
 
-/** Whether a path or something it is part of is hidden or masked. */
+/**
+ * Whether a path or something it is part of is hidden or masked. The original holds what every field came from, so it is
+ * hidden with any of them.
+ */
 export function isHidden(hidden: HiddenFields, path: string): boolean {
+  if (hidden.size > 0 && blockOf(path) === 'original') return true
   for (const root of hidden.keys()) if (isAtOrBelow(path, root)) return true
   return false
+}
+
+/** The blocks in which nothing is hidden: free text looks into no other. */
+export function visibleBlocks(hidden: HiddenFields): ReadonlySet<'header' | BlockName> {
+  const visible = new Set<'header' | BlockName>(['header', ...BLOCK_NAMES])
+  if (hidden.size > 0) visible.delete('original')
+  for (const root of hidden.keys()) for (const block of blocksWith(root)) visible.delete(block)
+  return visible
+}
+
+/** Blocks that can hold a path or something below it. */
+function blocksWith(root: string): readonly ('header' | BlockName)[] {
+  if (root === 'user') return ['actor', 'target']
+  // Where a leaf cannot hold a header's value, the body has it in full.
+  const own = blockOf(root)
+  return own === 'header' || root === 'event' || root === 'whodid' ? ['header', 'body'] : [own]
 }
 
 /** The error for a name that is no field. A hidden field gets the same one, and is never the suggestion. */

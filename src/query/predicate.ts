@@ -1,0 +1,138 @@
+import { eventTime } from '../domain/blocks.ts'
+import type { AuditEvent } from '../domain/event.ts'
+import type { Field } from '../domain/fields.ts'
+import { parseTime } from '../domain/time.ts'
+import { parseAddress } from './address.ts'
+import type { DateTest, FieldTerm, NumberTest, PatternTest, Query, Test } from './ast.ts'
+import { textOf, valuesAt } from './event-values.ts'
+import { textFinder } from './free-text.ts'
+import { NUMBER } from './read-test.ts'
+import type { HiddenFields } from './resolve.ts'
+import { NOTHING_HIDDEN, resolveField, unknownField } from './resolve.ts'
+import { fold } from './words.ts'
+
+export type Predicate = (event: AuditEvent) => boolean
+
+/**
+ * The query as a function of an event: it says of every event what the store says (docs/query, "What matches").
+ * A hidden field is no field: `invalid_query`.
+ */
+export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN): Predicate {
+  switch (query.kind) {
+    case 'all':
+      return () => true
+    case 'and': {
+      const parts = query.parts.map((part) => predicate(part, hidden))
+      return (event) => parts.every((part) => part(event))
+    }
+    case 'or': {
+      const parts = query.parts.map((part) => predicate(part, hidden))
+      return (event) => parts.some((part) => part(event))
+    }
+    case 'not': {
+      const part = predicate(query.part, hidden)
+      return (event) => !part(event)
+    }
+    case 'has':
+      return hasAny(query.field, query, hidden)
+    case 'field':
+      return fieldPredicate(query, hidden)
+    case 'text':
+      return textFinder(query, hidden)
+    case 'time': {
+      const at = query.atMs * 1000
+      return query.edge === 'since' ? (event) => eventTime(event) >= at : (event) => eventTime(event) < at
+    }
+  }
+}
+
+function hasAny(name: string, span: { start: number; end: number }, hidden: HiddenFields): Predicate {
+  const resolved = resolveField(name, hidden)
+  if (resolved === undefined) throw unknownField(name, span, hidden)
+  const { field, paths } = resolved
+  const counts = field.type === 'object' || field.open === true || field.below !== undefined
+  return (event) => paths.some((path) => valuesIn(event, path).some((value) => counts || textOf(value) !== undefined))
+}
+
+function fieldPredicate(term: FieldTerm, hidden: HiddenFields): Predicate {
+  const resolved = resolveField(term.field, hidden)
+  if (resolved === undefined) throw unknownField(term.field, term, hidden)
+  const tests = term.tests.map((test) => valueTest(test, resolved.field))
+  return (event) =>
+    resolved.paths.some((path) => valuesIn(event, path).some((value) => tests.some((test) => test(value))))
+}
+
+/** Fields of the header always have the value that the leaf says. */
+function valuesIn(event: AuditEvent, path: string): readonly unknown[] {
+  if (path === '@timestamp') return [eventTime(event)]
+  if (path === 'event.outcome') return [event.event.outcome ?? 'unknown']
+  return valuesAt(event, path)
+}
+
+function valueTest(test: Test, field: Field): (value: unknown) => boolean {
+  switch (test.kind) {
+    case 'text': {
+      const wanted = test.value.toWellFormed()
+      if (field.exact === true) return (value) => textOf(value) === wanted
+      const folded = fold(wanted)
+      return (value) => foldedText(value) === folded
+    }
+    case 'pattern':
+      return patternTest(test, field)
+    case 'number':
+      return numberTest(test)
+    case 'date':
+      return dateTest(test)
+    case 'address':
+      return (value) => {
+        const address = typeof value === 'string' ? parseAddress(value) : undefined
+        return address !== undefined && test.first <= address && address <= test.last
+      }
+  }
+}
+
+function patternTest(test: PatternTest, field: Field): (value: unknown) => boolean {
+  const pieces = test.pieces.map((piece) => (field.exact === true ? piece.toWellFormed() : fold(piece.toWellFormed())))
+  const [first = '', ...others] = pieces
+  const last = others.pop() ?? ''
+  return (value) => {
+    const text = field.exact === true ? textOf(value) : foldedText(value)
+    if (text === undefined || text.length < first.length + last.length) return false
+    if (!text.startsWith(first) || !text.endsWith(last)) return false
+    // Taking each piece at its first place leaves the most for the next.
+    let at = first.length
+    for (const piece of others) {
+      const found = text.indexOf(piece, at)
+      if (found < 0) return false
+      at = found + piece.length
+    }
+    return at <= text.length - last.length
+  }
+}
+
+function numberTest({ min = -Infinity, minOpen, max = Infinity, maxOpen }: NumberTest): (value: unknown) => boolean {
+  return (value) => {
+    const text = textOf(value)
+    if (text === undefined || typeof value === 'boolean' || !NUMBER.test(text)) return false
+    const number = Number(text)
+    const isAbove = minOpen === true ? number > min : number >= min
+    return isAbove && (maxOpen === true ? number < max : number <= max)
+  }
+}
+
+function dateTest({ from = -Infinity, to = Infinity }: DateTest): (value: unknown) => boolean {
+  return (value) => {
+    const micros = typeof value === 'string' ? timeIn(value) : value
+    return typeof micros === 'number' && from <= micros && micros < to
+  }
+}
+
+/** Years below 100 are no times of ours: JavaScript's calendar takes some of them for the twentieth century. */
+function timeIn(text: string): number | undefined {
+  return text.startsWith('00') ? undefined : parseTime(text)
+}
+
+function foldedText(value: unknown): string | undefined {
+  const text = textOf(value)
+  return text === undefined ? undefined : fold(text)
+}
