@@ -1,6 +1,6 @@
 import type { SealedEvent } from '../domain/sealed.ts'
 import type { Feed } from '../journal/feed.ts'
-import type { Frame } from '../journal/journal.ts'
+import type { Frame } from '../journal/frame.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Inserts, LogPosition } from '../store/store.ts'
 import { pause } from './follow-ledger.ts'

@@ -1,3 +1,4 @@
+import type { Frame } from '../journal/frame.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Books } from './books.ts'
 import { DuplicateWindow } from './duplicates.ts'
@@ -29,8 +30,8 @@ const WINDOW_MS = 600_000
  * Reads the journal once, oldest frame first. Books, logs and windows come out as they were when the last durable frame was
  * written: recovery enters each frame in the same way as the writer did.
  */
-export async function recover(journal: Pick<Journal, 'read'>, into: Recovered, now: number): Promise<void> {
-  for await (const frame of journal.read(0)) {
+export async function recover(journal: Pick<Journal, 'readFrom'>, into: Recovered, now: number): Promise<void> {
+  for await (const frame of journal.readFrom(0)) {
     const payload = parsePayload(frame.payload, frame.events)
     const { header } = payload
     into.books.enter(frame.frame, header, frame.events)
@@ -41,6 +42,20 @@ export async function recover(journal: Pick<Journal, 'read'>, into: Recovered, n
     if (header.idempotency !== undefined) into.idempotency.restore(header.idempotency, header.received)
     addToWindow(into.duplicates, payload)
   }
+}
+
+/** For the journal's recovery: whether what was signed is all in these frames or in the ledger's files (LEDGER section 4.1). */
+export async function holdsAllSigned(
+  frames: AsyncIterable<Frame>,
+  signed: readonly { readonly origin: string; readonly size: number }[],
+  ledgerSize: (origin: string) => number,
+): Promise<boolean> {
+  const held = new Map<string, number>()
+  for await (const frame of frames) {
+    const { log, first } = parsePayload(frame.payload, frame.events).header
+    if (log !== undefined && first !== undefined) held.set(log, first + frame.events)
+  }
+  return signed.every(({ origin, size }) => Math.max(held.get(origin) ?? 0, ledgerSize(origin)) >= size)
 }
 
 function addToWindow(duplicates: DuplicateWindow, { header, count, arena, contents, ...payload }: Payload): void {

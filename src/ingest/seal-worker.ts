@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
 import { formatNamed } from '../formats/formats.ts'
-import { encodeRows } from '../store/row.ts'
+import { encodeRows } from '../store/encode.ts'
 import { createEventIds } from './event-id.ts'
 import { eventsOf, parsePayload } from './payload.ts'
 import {
@@ -62,16 +62,10 @@ function post(message: Answer): void {
   port?.postMessage(message)
 }
 
-async function seal({ id, slice, bytes, spans, naturalIds, sequences }: SealTask) {
+async function seal({ id, slice, bytes, spans, known }: SealTask) {
   const records = Array.from({ length: spans.length / 2 }, (_, n) => {
     const from = spans[n * 2] ?? 0
-    const naturalId = naturalIds?.[n]
-    const sequence = sequences?.[n]
-    return {
-      bytes: bytes.subarray(from, from + (spans[n * 2 + 1] ?? 0)),
-      ...(naturalId !== undefined && { naturalId }),
-      ...(sequence !== undefined && { sequence }),
-    }
+    return { bytes: bytes.subarray(from, from + (spans[n * 2 + 1] ?? 0)), ...known?.[n] }
   })
   const whole: Slice = { ...slice, records }
   const sealed = await sealSlice(whole, deps)

@@ -29,6 +29,7 @@ export interface Slice {
 export interface SliceRecord {
   readonly bytes: Uint8Array
   readonly naturalId?: string
+  readonly fallbackId?: string
   readonly sequence?: { readonly epoch: number; readonly n: number }
 }
 
@@ -116,7 +117,7 @@ function decodeSlice(slice: Slice, format: Format) {
   const kept: Kept[] = []
   const dropped: { record: number; rule: string }[] = []
   const rejected: Rejection[] = []
-  for (const [record, { bytes, naturalId, sequence }] of slice.records.entries()) {
+  for (const [record, { bytes, naturalId, fallbackId, sequence }] of slice.records.entries()) {
     const decoded = format.decode(bytes, context)
     if (decoded.kind === 'reject') {
       rejected.push({ record, ...decoded })
@@ -130,7 +131,7 @@ function decodeSlice(slice: Slice, format: Format) {
       kept.push({
         record,
         decoded: { ...event, event: verdict.event, parser },
-        naturalId: nthName(naturalId ?? event.naturalId, nth),
+        naturalId: nthName(naturalId ?? event.naturalId ?? fallbackId, nth),
         sequence: nth === 0 ? sequence : undefined,
       })
     }

@@ -14,8 +14,8 @@ export interface SealTask {
   /** All records in one buffer; spans are pairs of offset and length. */
   readonly bytes: Uint8Array
   readonly spans: Uint32Array
-  readonly naturalIds?: readonly (string | undefined)[]
-  readonly sequences?: readonly SliceRecord['sequence'][]
+  /** What else is known of each record; left out where nothing is of any. */
+  readonly known?: readonly Omit<SliceRecord, 'bytes'>[]
 }
 
 export interface FrameBytes {

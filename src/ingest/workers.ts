@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
-import type { KeysFor, SealedSlice, Slice } from './seal.ts'
+import type { KeysFor, SealedSlice, Slice, SliceRecord } from './seal.ts'
 import type { Answer, FrameBytes, SealTask, Task, WorkerSeed } from './tasks.ts'
 
 /** Two threads that seal and make rows, so that the event loop only moves bytes. */
@@ -137,7 +137,10 @@ function sealTask(id: number, { records, ...slice }: Slice): SealTask {
     slice,
     bytes,
     spans,
-    ...(records.some((each) => each.naturalId !== undefined) && { naturalIds: records.map((each) => each.naturalId) }),
-    ...(records.some((each) => each.sequence !== undefined) && { sequences: records.map((each) => each.sequence) }),
+    ...(records.some(isNamed) && { known: records.map(({ bytes: _, ...known }) => known) }),
   }
+}
+
+function isNamed({ naturalId, fallbackId, sequence }: SliceRecord): boolean {
+  return naturalId !== undefined || fallbackId !== undefined || sequence !== undefined
 }

@@ -13,7 +13,9 @@ export interface Admission {
 
 export interface AdmissionDeps {
   readonly folder: string
-  readonly journal: { readonly sizeBytes: number; readonly oldestWrittenMs: number | undefined }
+  readonly journal: { readonly sizeBytes: number }
+  /** Whether ledger and store have all that the journal holds. */
+  readonly isCaughtUp: () => boolean
   readonly clock: Clock
   /** Journal bytes at most. Default: 20 GB or a fifth of the disk, whichever is smaller. */
   readonly journalBytes?: number
@@ -31,9 +33,11 @@ const LOOK_MS = 5000
 export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
   let disk = await look(deps.folder)
   let closed = false
+  let caughtUpMs = deps.clock.now()
   let timer = deps.clock.later(LOOK_MS, again)
 
   function again(): void {
+    if (deps.isCaughtUp()) caughtUpMs = deps.clock.now()
     void look(deps.folder).then((seen) => {
       disk = seen
       if (!closed) timer = deps.clock.later(LOOK_MS, again)
@@ -48,9 +52,8 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
         const hint = 'the store or the ledger is behind: see /readyz; records are taken again once it has caught up'
         return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
       }
-      const oldest = deps.journal.oldestWrittenMs
-      if (oldest !== undefined && deps.clock.now() - oldest > OLDEST_MS) {
-        return busy('the journal holds more than seven days', 'the store or the ledger is behind: see /readyz', 10_000)
+      if (deps.clock.now() - caughtUpMs > OLDEST_MS) {
+        return busy('store or ledger have been behind for more than seven days', 'the store or the ledger is behind: see /readyz', 10_000)
       }
       const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
       if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {

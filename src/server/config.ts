@@ -1,0 +1,178 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml'
+import { z } from 'zod'
+import { AuditError } from '../domain/errors.ts'
+import type { Period } from '../ingest/logs.ts'
+import { parseStrict } from '../lib/strict.ts'
+import { name } from '../sources/config.ts'
+import { parseSource, type SourceConfig } from '../sources/kinds.ts'
+
+/** What `whodid.yaml` says, every key optional. Paths are absolute here. */
+export interface Config {
+  /** HOST:PORT; port 0 takes a free one. */
+  readonly listen: string
+  readonly data: string
+  readonly install?: string
+  readonly keys: string
+  readonly ledger: { readonly public: 'none' | 'tiles' | 'entries' }
+  readonly store: { readonly url?: string; readonly database?: string }
+  readonly streams: readonly StreamConfig[]
+  readonly sources: readonly SourceConfig[]
+  /** Bytes; left out: 20 GB or a fifth of the disk. */
+  readonly journalBytes?: number
+}
+
+export interface StreamConfig {
+  readonly name: string
+  readonly keep?: string
+  readonly period?: Period
+}
+
+export interface ConfigOverrides {
+  readonly file?: string
+  readonly data?: string
+  readonly listen?: string
+}
+
+const DEFAULT_FILE = 'whodid.yaml'
+const DEFAULT_LISTEN = '127.0.0.1:7421'
+const DEFAULT_DATA = '.whodid'
+const MOST_ALIASES = 100
+
+const stream: z.ZodType<StreamConfig> = z.strictObject({
+  name: name.refine(
+    (word) => !['root', 'log'].includes(word) && word.length <= 32,
+    'root and log are reserved; 32 characters at most',
+  ),
+  keep: z
+    .string()
+    .regex(/^[1-9]\d{0,4}[dy]$/, 'a time like 90d or 5y')
+    .exactOptional(),
+  period: z.enum(['month', 'day']).exactOptional(),
+})
+
+const file = z.strictObject({
+  listen: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'HOST:PORT, like 127.0.0.1:7421')
+    .exactOptional(),
+  data: z.string().min(1).exactOptional(),
+  install: name.exactOptional(),
+  keys: z.strictObject({ path: z.string().min(1) }).exactOptional(),
+  ledger: z.strictObject({ public: z.enum(['none', 'tiles', 'entries']) }).exactOptional(),
+  store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
+  journal: z.strictObject({ maxBytes: z.int().positive() }).exactOptional(),
+  streams: z.array(stream).exactOptional(),
+  // Each is parsed strictly by its kind.
+  sources: z.array(z.unknown()).exactOptional(),
+})
+
+type FileConfig = Omit<z.infer<typeof file>, 'sources'> & { readonly sources: readonly SourceConfig[] }
+
+/**
+ * Reads the configuration file (`./whodid.yaml` if there) and what the command line overrides. Throws `invalid_config`
+ * with file, line and column of everything that is wrong; unknown keys are refused with the nearest right one.
+ */
+export function loadConfig(overrides: ConfigOverrides): Config {
+  const path = overrides.file ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
+  const said: FileConfig = path === undefined ? { sources: [] } : parseFile(path)
+  const base = path === undefined ? process.cwd() : dirname(resolve(path))
+  const at = (relative: string): string => (isAbsolute(relative) ? relative : join(base, relative))
+  // --data is relative to the working folder, everything in the file to the file.
+  const data =
+    overrides.data === undefined
+      ? said.data === undefined
+        ? resolve(DEFAULT_DATA)
+        : at(said.data)
+      : resolve(overrides.data)
+  const sources = said.sources.map((source) =>
+    'paths' in source ? { ...source, paths: source.paths.map(at) } : source,
+  )
+  refuseTwice('source', sources)
+  refuseTwice('stream', said.streams ?? [])
+  return {
+    listen: overrides.listen ?? said.listen ?? DEFAULT_LISTEN,
+    data,
+    ...(said.install !== undefined && { install: said.install }),
+    keys: said.keys === undefined ? join(data, 'keys') : at(said.keys.path),
+    ledger: said.ledger ?? { public: 'none' },
+    store: said.store ?? {},
+    streams: said.streams ?? [],
+    sources,
+    ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
+  }
+}
+
+function parseFile(path: string): FileConfig {
+  const lines = new LineCounter()
+  const document = parseDocument(read(path), { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const [broken] = document.errors
+  if (broken !== undefined) {
+    throw new AuditError('invalid_config', `${position(lines, path, broken.pos[0])}: ${broken.message}`)
+  }
+  try {
+    const { sources = [], ...said } = parseStrict(file, toPlain(document, path) ?? {}, path)
+    return { ...said, sources: sources.map((each, n) => placed(['sources', n], () => parseSource(each))) }
+  } catch (error) {
+    throw error instanceof AuditError ? withPositions(error, document, lines, path) : error
+  }
+}
+
+/** Says of what is wrong inside a list where in the whole file it is. */
+function placed<T>(at: readonly (string | number)[], work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof AuditError) || error.details.faults === undefined) throw error
+    const faults = error.details.faults.map((fault) => ({ ...fault, path: [...at, fault.path].join('.') }))
+    throw new AuditError(error.code, error.message, { ...error.details, faults })
+  }
+}
+
+function withPositions(error: AuditError, document: Document, lines: LineCounter, path: string): AuditError {
+  const faults = (error.details.faults ?? []).map((fault) => {
+    return { ...fault, path: `${where(document, lines, path, fault.path)} ${fault.path}` }
+  })
+  const first = faults[0] === undefined ? '' : `${faults[0].path.split(' ')[0]}: `
+  return new AuditError(error.code, `${first}${error.message}`, { ...error.details, faults })
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new AuditError('invalid_config', `cannot read ${path}`, { cause, hint: 'name another one with --config' })
+  }
+}
+
+function toPlain(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: MOST_ALIASES })
+  } catch (cause) {
+    throw new AuditError('invalid_config', `${path} uses more than ${MOST_ALIASES} aliases`, { cause })
+  }
+}
+
+function where(document: Document, lines: LineCounter, path: string, dotted: string): string {
+  const keys = dotted.split('.').map((key) => (/^\d+$/.test(key) ? Number(key) : key))
+  for (let length = keys.length; length > 0; length--) {
+    const node = document.getIn(keys.slice(0, length), true)
+    if (isNode(node) && node.range) return position(lines, path, node.range[0])
+  }
+  return path
+}
+
+function position(lines: LineCounter, path: string, offset: number): string {
+  const { line, col } = lines.linePos(offset)
+  return `${path}:${line}:${col}`
+}
+
+function refuseTwice(what: string, list: readonly { readonly name: string }[]): void {
+  const seen = new Set<string>()
+  for (const { name: each } of list) {
+    if (seen.has(each))
+      throw new AuditError('invalid_config', `two ${what}s are called ${each}`, { hint: 'names are used once' })
+    seen.add(each)
+  }
+}
