@@ -15,6 +15,7 @@ import { memoryReads } from './memory-reads.ts'
 
 /** The API over a real state folder and a store that is a list. */
 export interface TestApi extends Api {
+  readonly deps: ApiDeps
   readonly auth: Auth
   readonly folder: string
   /** What is stored; `searchable()` tells the API of more. */
@@ -49,7 +50,7 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
       emitted.push({ source, records, key: options?.idempotencyKey })
       return aReceiptWith(records.map((_, index) => ({ id: `event-${index}`, log: LOG, index })))
     }
-  const api = createApi({
+  const deps: ApiDeps = {
     auth,
     emitFor,
     receiver: () => undefined,
@@ -76,9 +77,11 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     clock,
     limits: DEFAULT_LIMITS,
     ...overrides,
-  })
+  }
+  const api = createApi(deps)
   return {
     ...api,
+    deps,
     auth,
     folder,
     events,
@@ -122,7 +125,7 @@ export function aClock(start: number): { clock: Clock; pass: (ms: number) => voi
   }
   const pass = (ms: number) => {
     now += ms
-    for (const timer of [...timers]) {
+    for (const timer of timers) {
       if (timer.at > now || !timers.delete(timer)) continue
       timer.call()
     }
