@@ -8,6 +8,8 @@ export interface SourceRecord {
   readonly format: string
   /** Names the record at its source; wins over what the format finds. */
   readonly naturalId?: string
+  /** Names the record where neither `naturalId` nor the format does: a place in a file. */
+  readonly fallbackId?: string
   readonly sequence?: { readonly epoch: number; readonly n: number }
 }
 

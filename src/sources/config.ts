@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { FORMAT_NAMES, formatHint } from '../formats/formats.ts'
+
+/** `{ env: NAME }` or `{ file: PATH }`: where a secret is, never the secret. */
+export type SecretRef = { readonly env: string } | { readonly file: string }
+
+/** What every source in `whodid.yaml` has. */
+export interface SourceBase {
+  /** Appears in accounting, metrics and events. */
+  readonly name: string
+  /** Left out: the kind's own. */
+  readonly stream?: string
+  /** `orchestrator.cluster.name` of its events. */
+  readonly cluster?: string
+  /** IANA zone of times that carry none. */
+  readonly timezone?: string
+  /** For receivers: the bearer token of its sender. */
+  readonly token?: SecretRef
+}
+
+export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
+
+/** Name of a source or stream. */
+export const name = z.string().regex(NAME, 'a name has 1 to 63 of a-z, 0-9 and -, and does not begin with -')
+
+export const secret: z.ZodType<SecretRef> = z.union(
+  [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
+  'a secret is { env: NAME } or { file: PATH }',
+)
+
+export const formatName = z.string().superRefine((word, context) => {
+  if (FORMAT_NAMES.includes(word)) return
+  context.addIssue({ code: 'custom', message: `there is no format ${word}: ${formatHint(word)}` })
+})
+
+const zone = z.string().refine(isZone, 'an IANA time zone, like Europe/Stockholm')
+
+export const sourceBase = {
+  name,
+  stream: name.exactOptional(),
+  cluster: z.string().min(1).exactOptional(),
+  timezone: zone.exactOptional(),
+}
+
+function isZone(text: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

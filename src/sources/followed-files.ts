@@ -1,0 +1,220 @@
+import type { FileHandle } from 'node:fs/promises'
+import { glob, open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { FilePosition } from './file-cursor.ts'
+import { fingerprintOf, freeName } from './file-identity.ts'
+import { FileLines } from './file-lines.ts'
+
+/** A file that is being read. */
+export interface Followed {
+  readonly id: string
+  readonly fingerprint: string
+  readonly inode: string
+  path: string
+  readonly handle: FileHandle
+  readonly lines: FileLines
+  /** Everything before it is durable. */
+  offset: number
+  sizeBytes: number
+  /** When its name went to another file or away, milliseconds; it is still read to its end. */
+  goneAt: number | undefined
+}
+
+interface Seen {
+  readonly path: string
+  readonly inode: string
+  readonly sizeBytes: number
+}
+
+export interface FollowedFilesDeps {
+  /** Absolute paths and glob patterns. */
+  readonly patterns: readonly string[]
+  /** From the cursor: how far files were read before this start. */
+  readonly known: readonly FilePosition[]
+  readonly now: () => number
+  readonly log: (message: string) => void
+}
+
+const MOST_FILES = 1000
+const MOST_REMEMBERED = 100
+const MOST_SIBLINGS = 10_000
+
+/**
+ * Which files a follower reads, and from where. A file is known by its first line and its inode, so it is found again
+ * after it was renamed, and a new file under an old name, or an old one that was cut, is read from its beginning.
+ */
+export class FollowedFiles {
+  readonly #deps: FollowedFilesDeps
+  /** Positions of files that nobody reads now: those of the cursor, and of files that were cut. */
+  #remembered: readonly FilePosition[]
+  readonly #followed = new Map<string, Followed>()
+  readonly #complaints = new Map<string, string>()
+  #isFirstScan = true
+
+  constructor(deps: FollowedFilesDeps) {
+    this.#deps = deps
+    this.#remembered = deps.known
+  }
+
+  /** Files that lost their name first, since what is in them is older. */
+  get files(): readonly Followed[] {
+    const order = (file: Followed): number => file.goneAt ?? Infinity
+    return [...this.#followed.values()].sort((a, b) => order(a) - order(b) || (a.path < b.path ? -1 : 1))
+  }
+
+  get positions(): readonly FilePosition[] {
+    return this.files.map(({ id, fingerprint, inode, path, offset }) => ({ id, fingerprint, inode, path, offset }))
+  }
+
+  /** Looks at the disk once: finds new files, renamed, cut and vanished ones. */
+  async scan(): Promise<void> {
+    const seen = await this.#look()
+    for (const file of this.files) await this.#lookAgain(file, seen)
+    const isFollowed = (inode: string): boolean => this.files.some((file) => file.inode === inode)
+    for (const each of seen.values()) if (!isFollowed(each.inode)) await this.#meet(each)
+    if (this.#isFirstScan) await this.#findRenamed()
+    this.#isFirstScan = false
+  }
+
+  async forget(file: Followed): Promise<void> {
+    this.#followed.delete(file.id)
+    await file.handle.close()
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.files) await this.forget(file)
+  }
+
+  async #look(): Promise<ReadonlyMap<string, Seen>> {
+    const seen = new Map<string, Seen>()
+    for (const pattern of this.#deps.patterns) {
+      for (const path of await this.#pathsOf(pattern)) {
+        const found = await this.#stat(path)
+        if (found === undefined || seen.has(found.path)) continue
+        if (seen.size >= MOST_FILES)
+          this.#complain(pattern, `more than ${MOST_FILES} files match; the rest are not read`)
+        else seen.set(found.path, found)
+      }
+    }
+    return seen
+  }
+
+  async #pathsOf(pattern: string): Promise<readonly string[]> {
+    if (!/[*?[{]/.test(pattern)) return [pattern]
+    const paths: string[] = []
+    for await (const path of glob(pattern)) paths.push(path)
+    return paths.sort()
+  }
+
+  /** Undefined for what is not there or is no plain file. What cannot be read is said once. */
+  async #stat(path: string): Promise<Seen | undefined> {
+    try {
+      const found = await stat(path, { bigint: true })
+      return found.isFile() ? { path, inode: String(found.ino), sizeBytes: Number(found.size) } : undefined
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#complain(path, `cannot be read: ${codeOf(error)}`)
+      return undefined
+    }
+  }
+
+  async #lookAgain(file: Followed, seen: ReadonlyMap<string, Seen>): Promise<void> {
+    const byPath = seen.get(file.path)
+    const now = byPath?.inode === file.inode ? byPath : [...seen.values()].find((each) => each.inode === file.inode)
+    if (now === undefined) {
+      file.goneAt ??= this.#deps.now()
+      file.sizeBytes = Number((await file.handle.stat({ bigint: true })).size)
+      return
+    }
+    if (await this.#wasRewritten(file, now.sizeBytes)) {
+      this.#remember(file)
+      await this.forget(file)
+      return
+    }
+    file.path = now.path
+    file.goneAt = undefined
+    file.sizeBytes = now.sizeBytes
+  }
+
+  /** Cut, or cut and written again beyond where we were: then its first line is another. */
+  async #wasRewritten(file: Followed, sizeBytes: number): Promise<boolean> {
+    if (sizeBytes < file.lines.position) return true
+    return sizeBytes !== file.sizeBytes && (await fingerprintOf(file.handle)) !== file.fingerprint
+  }
+
+  #remember({ id, fingerprint, inode, path, offset }: Followed): void {
+    this.#remembered = [{ id, fingerprint, inode, path, offset }, ...this.#remembered].slice(0, MOST_REMEMBERED)
+  }
+
+  async #meet(seen: Seen): Promise<void> {
+    const handle = await this.#open(seen.path)
+    if (handle === undefined) return
+    const fingerprint = await fingerprintOf(handle)
+    const before = fingerprint === undefined ? undefined : this.#recognise(seen, fingerprint)
+    // Not before its first line is whole: until then nobody can say which file it is.
+    if (fingerprint === undefined) await handle.close()
+    else this.#follow(seen, handle, fingerprint, before)
+  }
+
+  /** The same file as before: by inode, or as the copy of one that was cut. One that is too short is another. */
+  #recognise(seen: Seen, fingerprint: string): FilePosition | undefined {
+    const alike = this.#remembered.filter(
+      (each) => each.fingerprint === fingerprint && each.offset <= seen.sizeBytes && !this.#followed.has(each.id),
+    )
+    return alike.find((each) => each.inode === seen.inode) ?? alike[0]
+  }
+
+  #follow(seen: Seen, handle: FileHandle, fingerprint: string, before: FilePosition | undefined): Followed {
+    const taken = new Set([...this.#followed.keys(), ...this.#remembered.map((each) => each.id)])
+    const id = before?.id ?? freeName(fingerprint.slice(0, 32), taken)
+    const offset = before?.offset ?? 0
+    const { path, inode, sizeBytes } = seen
+    const lines = new FileLines(handle, offset)
+    const file: Followed = { id, fingerprint, inode, path, handle, lines, offset, sizeBytes, goneAt: undefined }
+    this.#followed.set(id, file)
+    this.#remembered = this.#remembered.filter((each) => each.id !== id)
+    return file
+  }
+
+  /** Files that were renamed while nobody looked: what was not read yet is found by inode in the same folder. */
+  async #findRenamed(): Promise<void> {
+    for (const lost of this.#remembered) {
+      const seen = await this.#siblingOf(lost)
+      if (seen === undefined) continue
+      const handle = await this.#open(seen.path)
+      if (handle === undefined) continue
+      if ((await fingerprintOf(handle)) !== lost.fingerprint || seen.sizeBytes < lost.offset) await handle.close()
+      else this.#follow(seen, handle, lost.fingerprint, lost).goneAt = this.#deps.now()
+    }
+  }
+
+  async #siblingOf(lost: FilePosition): Promise<Seen | undefined> {
+    const folder = dirname(lost.path)
+    const names = await readdir(folder).catch(() => [])
+    const stem = basename(lost.path).split('.', 1)[0] ?? ''
+    for (const name of names.filter((each) => each.startsWith(stem)).slice(0, MOST_SIBLINGS)) {
+      const found = await this.#stat(join(folder, name))
+      if (found?.inode === lost.inode) return found
+    }
+    return undefined
+  }
+
+  async #open(path: string): Promise<FileHandle | undefined> {
+    try {
+      return await open(path, 'r')
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') this.#complain(path, `cannot be read: ${codeOf(error)}`)
+      return undefined
+    }
+  }
+
+  /** Once for each path and reason. */
+  #complain(path: string, what: string): void {
+    if (this.#complaints.get(path) === what) return
+    this.#complaints.set(path, what)
+    this.#deps.log(`${path} ${what}`)
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}

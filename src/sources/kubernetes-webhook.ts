@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { AuditError } from '../domain/errors.ts'
+import { kubernetesAudit } from '../formats/kubernetes-audit.ts'
+import { itemSpans, memberSpan } from '../lib/json-scan.ts'
+import { emitOrWait, refusalOf, refused } from './answers.ts'
+import type { SourceBase } from './config.ts'
+import { secret, sourceBase } from './config.ts'
+import type { Receiver, ReceiverResponse, SourceRecord } from './source.ts'
+
+export interface KubernetesWebhookConfig extends SourceBase {
+  readonly kind: 'kubernetes-webhook'
+}
+
+export const kubernetesWebhookConfig: z.ZodType<KubernetesWebhookConfig> = z.strictObject({
+  ...sourceBase,
+  kind: z.literal('kubernetes-webhook'),
+  token: secret.exactOptional(),
+})
+
+const MAX_RECORDS = 10_000
+const HINT = 'a Kubernetes API server sends {"kind":"EventList","apiVersion":"audit.k8s.io/v1","items":[…]}'
+
+/**
+ * What `--audit-webhook-config-file` of a Kubernetes API server points at. Its items are cut out verbatim by byte span.
+ * The API server tries any answer but 2xx five times within about 90 s and then forgets the batch; 429 with Retry-After
+ * stretches that to some minutes. So records that cannot become events are no reason for a refusal: they are counted
+ * and kept as rejected.
+ */
+export function createKubernetesWebhook(): Receiver {
+  return {
+    async handle(request, emit, signal) {
+      if (request.method !== 'POST') return refused(405, 'bad_request', 'audit events are sent by POST', HINT)
+      const records = recordsOrRefusal(request.body)
+      if (!Array.isArray(records)) return records
+      return emitOrWait(emit, records, { signal }, () => ({ status: 200 }))
+    },
+  }
+}
+
+function recordsOrRefusal(body: Uint8Array): SourceRecord[] | ReceiverResponse {
+  try {
+    if (!isEventList(body)) return refused(422, 'bad_request', 'the body is JSON, but no EventList', HINT)
+    const spans = itemSpans(body, 'items', MAX_RECORDS) ?? []
+    return spans.map(({ start, end }) => ({ bytes: body.subarray(start, end), format: kubernetesAudit.name }))
+  } catch (error) {
+    return refusalOf(error)
+  }
+}
+
+function isEventList(body: Uint8Array): boolean {
+  const kind = memberSpan(body, 'kind')
+  if (kind === undefined) return false
+  return textAt(body, kind.start, kind.end) === 'EventList' && memberSpan(body, 'items') !== undefined
+}
+
+function textAt(body: Uint8Array, start: number, end: number): unknown {
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset + start, end - start).toString('utf8'))
+  } catch (cause) {
+    throw new AuditError('bad_request', `JSON is broken at byte ${start}: the value of kind`, { cause })
+  }
+}
