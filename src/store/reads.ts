@@ -71,7 +71,24 @@ export interface SummaryRequest extends Run {
   readonly zone?: string
   /** Of a bucket: a second, minute, hour, day … Chosen to make at most 240 buckets when left out. */
   readonly bucket?: BucketSize
+  /** Which facets to count. Default all of FACET_FIELDS. */
+  readonly facets?: readonly FacetField[]
 }
+
+/** As the fields are written in a query. */
+export const FACET_FIELDS = [
+  'decision',
+  'policy',
+  'actor',
+  'action',
+  'category',
+  'resource.type',
+  'resource',
+  'source',
+  'stream',
+  'ip',
+] as const
+export type FacetField = (typeof FACET_FIELDS)[number]
 
 export type BucketSize =
   | '1s'

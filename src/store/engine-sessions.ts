@@ -1,0 +1,157 @@
+import { Session } from 'chdb'
+import { quotedText } from './quote.ts'
+
+/** What the engine answers: the body in the format that was asked for, and what it cost. */
+export interface EngineAnswer {
+  readonly body: Uint8Array
+  readonly rowsRead: number
+  readonly bytesRead: number
+  readonly elapsedMs: number
+}
+
+/** Values of `{name:Type}`, in the text form of ClickHouse's HTTP interface. */
+export type Parameters = ReadonlyMap<string, string>
+
+export type SessionKind = 'insert' | 'read' | 'control'
+
+export interface EngineSessions {
+  /**
+   * Runs a statement when a session of that kind is free, in the order asked. Rejects with the engine's error. A signal
+   * that aborts takes it out of the queue; a statement that runs is ended by `kill` only.
+   */
+  run(kind: SessionKind, statement: Statement, signal: AbortSignal): Promise<EngineAnswer>
+  close(): void
+}
+
+export interface Statement {
+  readonly sql: string
+  readonly format: string
+  readonly parameters: Parameters
+}
+
+const COUNTS: Readonly<Record<SessionKind, number>> = { insert: 1, read: 4, control: 1 }
+
+/** Set once for every reader; `readonly=1` comes last and refuses any later change. */
+const READ_SETTINGS = [
+  'SET max_threads = 2, max_execution_time = 20, timeout_before_checking_execution_speed = 0, max_memory_usage = 300000000',
+  'SET max_result_bytes = 268435456, max_query_size = 16777216, prefer_column_name_to_alias = 1',
+  'SET output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0',
+  'SET query_plan_max_limit_for_lazy_materialization = 2000, use_skip_indexes_on_data_read = 1',
+  'SET readonly = 1',
+]
+const OTHER_SETTINGS = ['SET allow_suspicious_codecs = 1, max_query_size = 16777216']
+
+/**
+ * One chDB session runs one query at a time; several on one folder run side by side. So inserts, control and reads have
+ * their own. Throws the engine's error when the folder belongs to another process (code 76).
+ */
+export async function openSessions(folder: string, configFile: string): Promise<EngineSessions> {
+  const pools = new Map<SessionKind, Pool>()
+  const opened: Session[] = []
+  for (const kind of ['insert', 'control', 'read'] as const) {
+    const free: OneSession[] = []
+    for (let n = 0; n < COUNTS[kind]; n++) {
+      const session = new Session(folder, { connectionArgs: [`--config-file=${configFile}`] })
+      opened.push(session)
+      for (const sql of kind === 'read' ? READ_SETTINGS : OTHER_SETTINGS) await session.queryAsync(sql, NO_ANSWER)
+      free.push(new OneSession(session))
+    }
+    pools.set(kind, new Pool(free))
+  }
+  return {
+    async run(kind, statement, signal) {
+      const pool = pools.get(kind)
+      if (!pool) throw new RangeError(`no sessions of kind ${kind}`)
+      const session = await pool.take(signal)
+      try {
+        return await session.run(statement)
+      } finally {
+        pool.giveBack(session)
+      }
+    },
+    close() {
+      for (const session of opened) session.close()
+    },
+  }
+}
+
+const NO_ANSWER = { format: 'Null' }
+
+/** A session with what it remembers between statements. */
+class OneSession {
+  private readonly session: Session
+  private bound: ReadonlySet<string> = new Set()
+
+  constructor(session: Session) {
+    this.session = session
+  }
+
+  async run(statement: Statement): Promise<EngineAnswer> {
+    await this.bind(statement.parameters)
+    const result = await this.session.queryAsync(statement.sql, { format: statement.format })
+    return {
+      body: result.bytes(),
+      rowsRead: result.rowsRead,
+      bytesRead: result.bytesRead,
+      elapsedMs: result.elapsed * 1000,
+    }
+  }
+
+  // chDB's own binding runs all parameterized queries of a process one after another. `SET param_x` belongs to its session
+  // and is no setting, so `readonly=1` lets it through.
+  private async bind(parameters: Parameters): Promise<void> {
+    // What an earlier statement left is emptied: a name that was forgotten must not find somebody else's value.
+    const names = new Set([...this.bound].filter((name) => !parameters.has(name)))
+    const values = [...names].map((name) => [name, ''] as const)
+    const all = [...values, ...parameters]
+    if (all.length === 0) return
+    const list = all.map(([name, value]) => `param_${checkedName(name)} = ${quotedText(value)}`)
+    this.bound = new Set(parameters.keys())
+    await this.session.queryAsync(`SET ${list.join(', ')}`, NO_ANSWER)
+  }
+}
+
+function checkedName(name: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)) throw new RangeError(`${JSON.stringify(name)} is no name`)
+  return name
+}
+
+interface Waiting {
+  readonly resolve: (session: OneSession) => void
+}
+
+class Pool {
+  private readonly free: OneSession[]
+  private readonly waiting: Waiting[] = []
+
+  constructor(free: OneSession[]) {
+    this.free = free
+  }
+
+  take(signal: AbortSignal): Promise<OneSession> {
+    signal.throwIfAborted()
+    const session = this.free.pop()
+    if (session) return Promise.resolve(session)
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.waiting.splice(this.waiting.indexOf(waiting), 1)
+        // An abort's reason is whatever the caller gave.
+        reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+      }
+      const waiting: Waiting = {
+        resolve(given) {
+          signal.removeEventListener('abort', leave)
+          resolve(given)
+        },
+      }
+      this.waiting.push(waiting)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  giveBack(session: OneSession): void {
+    const next = this.waiting.shift()
+    if (next) next.resolve(session)
+    else this.free.push(session)
+  }
+}

@@ -1,0 +1,148 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { AuditError } from '../domain/errors.ts'
+import type { SealedEvent } from '../domain/sealed.ts'
+import { insertMark, Refused } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { encodeBareRows, encodeRows, EVENT_COLUMNS } from './encode.ts'
+import { quotedText } from './quote.ts'
+import type { InsertBatch, Inserts, LogPosition } from './store.ts'
+
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 10_000
+
+/** Refusals that pass: no memory, no space, too many parts, ended by ourselves, other machines, shutting down. */
+const PASSING = new Set(['159', '202', '209', '210', '236', '241', '242', '243', '252', '279', '319', '394', '999'])
+
+export function createInserts(connection: Connection): Inserts {
+  return {
+    positions: (signal) => positions(connection, signal),
+    insert: (batch, signal) => insertRange(connection, batch, batch.first, batch.last, batch.blocks, signal),
+  }
+}
+
+async function positions(
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, LogPosition>> {
+  return patiently(signal, async () => {
+    await endOwnInserts(connection, signal)
+    const rows = await connection.ask<{ name: string; next: number; last: number }>(
+      `SELECT log AS name, max(n) + 1 AS next, max(feed) AS last FROM ${connection.database}.events GROUP BY log`,
+      {},
+      signal,
+    )
+    return new Map(rows.map((row) => [row.name, { next: Number(row.next), feed: Number(row.last) }]))
+  })
+}
+
+/** Stores rows first..last of a batch, all of them in `blocks`. They become one part: there whole or not at all. */
+async function insertRange(
+  connection: Connection,
+  batch: InsertBatch,
+  first: number,
+  last: number,
+  blocks: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const range = {
+    table: `${connection.database}.events`,
+    columns: EVENT_COLUMNS,
+    blocks,
+    token: `${batch.log}:${first}-${last}`,
+  }
+  let pauseMs = FIRST_PAUSE_MS
+  for (;;) {
+    try {
+      await connection.insert(range, signal)
+      return
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof AuditError) throw error
+      if (error instanceof Refused && !PASSING.has(error.code)) {
+        return await insertHalves(connection, batch, first, last, error, signal)
+      }
+    }
+    // Nobody knows whether it is in: the store does.
+    if (await holds(connection, batch.log, last, signal)) return
+    await pause(pauseMs, undefined, signal && { signal })
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+}
+
+async function holds(
+  connection: Connection,
+  log: string,
+  index: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  return patiently(signal, async () => {
+    await endOwnInserts(connection, signal)
+    const sql = `SELECT count() AS rows, max(n) AS top FROM ${connection.database}.events WHERE log = {log:String}`
+    const [found] = await connection.ask<{ rows: number; top: number }>(sql, { log }, signal)
+    return found !== undefined && Number(found.rows) > 0 && Number(found.top) >= index
+  })
+}
+
+/** After it, no insert of ours runs that could still store something. */
+async function endOwnInserts(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
+  const mark = quotedText(insertMark(connection.database))
+  await connection.command(`KILL QUERY WHERE startsWith(query, ${mark}) SYNC`, signal)
+}
+
+/**
+ * Finds the row that the engine refuses, keeping the order of the others: the position in the store is the highest index.
+ * When even a row without typed columns is refused, it is not the row.
+ */
+async function insertHalves(
+  connection: Connection,
+  batch: InsertBatch,
+  first: number,
+  last: number,
+  refused: Refused,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const events = (await batch.events()).filter((event) => event.index >= first && event.index <= last)
+  if (first < last) {
+    const middle = Math.floor((first + last) / 2)
+    const left = events.filter((event) => event.index <= middle)
+    const right = events.filter((event) => event.index > middle)
+    await insertRange(connection, batch, first, middle, [encodeRows(left)], signal)
+    await insertRange(connection, batch, middle + 1, last, [encodeRows(right)], signal)
+    return
+  }
+  const [event] = events
+  if (!event) throw new AuditError('internal', `batch of ${batch.log} holds no event ${first}`)
+  await insertBare(connection, event, signal)
+  batch.onRefused(event, refused.message)
+}
+
+async function insertBare(connection: Connection, event: SealedEvent, signal: AbortSignal | undefined): Promise<void> {
+  const token = `${event.log}:${event.index}-${event.index}:bare`
+  const insert = { table: `${connection.database}.events`, columns: EVENT_COLUMNS, token }
+  await patiently(signal, async () => {
+    try {
+      await connection.insert({ ...insert, blocks: [encodeBareRows([event])] }, signal)
+    } catch (error) {
+      if (!(error instanceof Refused) || PASSING.has(error.code)) {
+        if (await holds(connection, event.log, event.index, signal)) return
+        throw error
+      }
+      throw new AuditError('engine_failed', `the engine refuses every row of ${event.log}: ${error.message}`, {
+        cause: error,
+      })
+    }
+  })
+}
+
+/** Again and again, with growing pauses, until it works, the signal aborts or waiting cannot mend it. */
+async function patiently<Value>(signal: AbortSignal | undefined, call: () => Promise<Value>): Promise<Value> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await call()
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof AuditError) throw error
+    }
+    await pause(pauseMs, undefined, signal && { signal })
+  }
+}

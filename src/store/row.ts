@@ -1,0 +1,106 @@
+import { mergeEvent } from '../domain/blocks.ts'
+import type { AuditEvent, Outcome } from '../domain/event.ts'
+import { parseOrigin } from '../domain/sealed.ts'
+import type { Blocks, SealedEvent } from '../domain/sealed.ts'
+
+/** A row as it is read back: what makes the sealed event and where it stands. 64-bit numbers may come as text. */
+export interface StoredRow {
+  readonly row_feed: number | string
+  readonly row_log: string
+  readonly row_n: number | string
+  readonly row_us: number | string
+  readonly row_ms: number | string
+  readonly row_id: string
+  readonly row_c: string
+  readonly row_source: string
+  readonly row_e: number | string
+  readonly row_sq: number | string
+  readonly row_d: string
+  readonly row_y: string
+  readonly row_outcome: Outcome
+  readonly row_leaf: string
+  readonly row_actor: string
+  readonly row_place: string
+  readonly row_target: string
+  readonly row_body: string
+  readonly row_original: string
+  readonly row_akey: number | string
+  readonly row_tkey: number | string
+  readonly row_conflict: number
+  readonly row_dup: string
+}
+
+/** Selects a StoredRow. Names of its own: an alias would hide the column of the same name. */
+export const STORED_ROW = `feed AS row_feed, log AS row_log, n AS row_n, toUnixTimestamp64Micro(t) AS row_us,
+  toUnixTimestamp64Milli(r) AS row_ms, base64URLEncode(id) AS row_id, base64URLEncode(c) AS row_c, source AS row_source,
+  e AS row_e, sq AS row_sq, d AS row_d, y AS row_y, outcome AS row_outcome, leaf AS row_leaf, actor AS row_actor,
+  place AS row_place, target AS row_target, body AS row_body, original AS row_original, akey AS row_akey,
+  tkey AS row_tkey, conflict AS row_conflict, dup AS row_dup`
+
+/** The sealed event again: the leaf line byte for byte. */
+export function sealedOf(row: StoredRow): SealedEvent {
+  return {
+    feed: Number(row.row_feed),
+    log: row.row_log,
+    index: Number(row.row_n),
+    leaf: row.row_leaf === '' ? leafLine(fieldsOf(row)) : row.row_leaf,
+    blocks: blocksOf(row),
+    actorKey: Number(row.row_akey),
+    targetKey: Number(row.row_tkey),
+    conflict: row.row_conflict === 1,
+  }
+}
+
+/** The whole event, nothing hidden. */
+export function eventOf(row: StoredRow): AuditEvent {
+  const { row_log: log, row_dup: duplicateOf } = row
+  return mergeEvent(fieldsOf(row), blocksOf(row), {
+    log,
+    index: Number(row.row_n),
+    stream: parseOrigin(log).stream,
+    conflict: row.row_conflict === 1,
+    ...(duplicateOf !== '' && { duplicateOf }),
+  })
+}
+
+/** What a leaf of version 1 says (LEDGER section 3.1), in the order in which it says it. */
+export interface LeafFields {
+  readonly t: string
+  readonly r: string
+  readonly s: string
+  /** Both or neither. */
+  readonly e?: number
+  readonly n?: number
+  readonly d: string
+  readonly y: string
+  readonly o: Outcome
+  readonly id: string
+  readonly c: string
+}
+
+/** A leaf's line. No value needs escaping: the grammar of leaves has only plain characters. */
+export function leafLine(leaf: LeafFields): string {
+  const sequence = leaf.e === undefined ? '' : `,"e":${leaf.e},"n":${leaf.n}`
+  const head = `{"v":1,"t":"${leaf.t}","r":"${leaf.r}","s":"${leaf.s}"${sequence}`
+  return `${head},"d":"${leaf.d}","y":"${leaf.y}","o":"${leaf.o}","id":"${leaf.id}","c":"${leaf.c}"}`
+}
+
+function fieldsOf(row: StoredRow): LeafFields {
+  const e = Number(row.row_e)
+  return {
+    t: new Date(Math.floor(Number(row.row_us) / 1000)).toISOString(),
+    r: new Date(Number(row.row_ms)).toISOString(),
+    s: row.row_source,
+    ...(e >= 0 && { e, n: Number(row.row_sq) }),
+    d: row.row_d,
+    y: row.row_y,
+    o: row.row_outcome,
+    id: row.row_id,
+    c: row.row_c,
+  }
+}
+
+function blocksOf(row: StoredRow): Blocks {
+  const { row_actor: actor, row_place: place, row_target: target, row_body: body, row_original: original } = row
+  return [actor || undefined, place || undefined, target || undefined, body || undefined, original || undefined]
+}
