@@ -18,6 +18,22 @@ export function parseBundle(bytes: Uint8Array, count: number): readonly Uint8Arr
   return entries
 }
 
+/** As many whole entries as the bytes begin with, and where the first that is cut short begins: for files a crash may have torn. */
+export function parseWholeEntries(bytes: Uint8Array): {
+  readonly entries: readonly Uint8Array[]
+  readonly end: number
+} {
+  const entries: Uint8Array[] = []
+  let at = 0
+  while (at + 2 <= bytes.length) {
+    const end = at + 2 + bytes[at]! * 256 + bytes[at + 1]!
+    if (end > bytes.length) break
+    entries.push(bytes.subarray(at + 2, end))
+    at = end
+  }
+  return { entries, end: at }
+}
+
 /** The bytes of a bundle of these entries. */
 export function formatBundle(entries: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + 2 + entry.length, 0))

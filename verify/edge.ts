@@ -3,8 +3,8 @@ import type { Sha256 } from './hash.ts'
 import { foldHashes, hashesAt, TILE_WIDTH, tileLevels } from './tiles.ts'
 import { foldRight, subtrees } from './tree.ts'
 
-/** Told of each tile when it is full. `hashes` is valid during the call only. */
-export type OnTile = (level: number, index: number, hashes: Uint8Array) => void
+/** Told of each tile when it is full, and of the node over it. `hashes` is valid during the call only. */
+export type OnTile = (level: number, index: number, hashes: Uint8Array, root: Uint8Array) => void
 
 /** The right edge of a growing tree: one open tile per level, at most 8 KiB each. Root and growth need nothing else. */
 export interface Edge {
@@ -33,8 +33,9 @@ export function createEdge(
     const count = hashesAt(level, size)
     tile.set(hash, (count % TILE_WIDTH) * HASH_BYTES)
     if (count % TILE_WIDTH !== TILE_WIDTH - 1) return
-    onTile(level, Math.floor(count / TILE_WIDTH), tile)
-    add(level + 1, foldHashes(sha256, tile, 0, TILE_WIDTH))
+    const root = foldHashes(sha256, tile, 0, TILE_WIDTH)
+    onTile(level, Math.floor(count / TILE_WIDTH), tile, root)
+    add(level + 1, root)
   }
 
   return {

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { DatabaseSync } from 'node:sqlite'
+import { AuditError } from '../domain/errors.ts'
+import type { Files } from '../lib/files.ts'
+
+/** A key that salts the blocks of one identity's events in one log (LEDGER section 3.2). Never leaves the server. */
+export interface SubjectKey {
+  /** Above 0, and never given twice. */
+  readonly id: number
+  /** 32 random bytes. */
+  readonly key: Uint8Array
+}
+
+export interface SubjectKeys {
+  /** Keys of these identities in their order; missing ones are made. All are durable when it returns. */
+  ensure(log: string, identities: readonly string[]): readonly SubjectKey[]
+  /** The key of an identity in a log, if it has one. */
+  existing(log: string, identity: string): SubjectKey | undefined
+  /** Keys by id; one that was destroyed is missing. */
+  find(ids: readonly number[]): ReadonlyMap<number, Uint8Array>
+  close(): void
+}
+
+const VERSION = 1
+const CACHED = 50_000
+
+/**
+ * Opens `<folder>/subjects.db`. An absent file is made when `mayCreate`, else refused (`damaged`): there are events
+ * whose blocks nobody could prove any more.
+ */
+export async function openSubjectKeys(files: Files, folder: string, mayCreate: boolean): Promise<SubjectKeys> {
+  const path = `${folder}/subjects.db`
+  const isNew = (await files.size(path)) === undefined
+  if (isNew && !mayCreate) {
+    const hint = 'put it back from a backup of the keys folder'
+    throw new AuditError('damaged', `${path} is gone, but there are events that its keys prove`, { hint })
+  }
+  await files.makeFolder(folder)
+  const database = openDatabase(path)
+  // Before the first key is used: without its name in the folder the file would be lost with all keys. Also when it is
+  // not new: who made it may have been killed before this line.
+  await files.syncFolder(folder)
+  return subjectKeys(database)
+}
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path)
+    database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA busy_timeout=5000')
+    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+    if (version > VERSION) throw new AuditError('unsupported_version', `${path} was written by a newer whodid`)
+    // AUTOINCREMENT: the id of a destroyed key must never name another one.
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY AUTOINCREMENT, log TEXT NOT NULL, ' +
+        'identity TEXT NOT NULL, key BLOB NOT NULL, UNIQUE (log, identity)) STRICT',
+    )
+    database.exec(`PRAGMA user_version=${VERSION}`)
+    return database
+  } catch (cause) {
+    if (cause instanceof AuditError) throw cause
+    const hint = 'put it back from a backup of the keys folder, or check owner, mode and space of the disk'
+    throw new AuditError('damaged', `${path} cannot be opened as a key store`, { hint, cause })
+  }
+}
+
+function subjectKeys(database: DatabaseSync): SubjectKeys {
+  const select = database.prepare('SELECT id, key FROM keys WHERE log = ? AND identity = ?')
+  const selectById = database.prepare('SELECT key FROM keys WHERE id = ?')
+  const insert = database.prepare('INSERT INTO keys (log, identity, key) VALUES (?, ?, ?)')
+  const cache = new Map<string, SubjectKey>()
+
+  const remember = (name: string, key: SubjectKey): SubjectKey => {
+    if (cache.size >= CACHED) cache.clear()
+    cache.set(name, key)
+    return key
+  }
+
+  const lookUp = (log: string, identity: string): SubjectKey | undefined => {
+    const row = select.get(log, identity)
+    return row === undefined ? undefined : { id: Number(row['id']), key: keyOf(row) }
+  }
+
+  const create = (log: string, identity: string): SubjectKey => {
+    const key = new Uint8Array(randomBytes(32))
+    return { id: Number(insert.run(log, identity, key).lastInsertRowid), key }
+  }
+
+  const existing = (log: string, identity: string): SubjectKey | undefined => {
+    const name = `${log}\n${identity}`
+    const known = cache.get(name) ?? lookUp(log, identity)
+    return known === undefined ? undefined : remember(name, known)
+  }
+
+  return {
+    existing,
+    ensure(log, identities) {
+      const found = new Map<string, SubjectKey>()
+      for (const identity of identities) {
+        const known = existing(log, identity)
+        if (known !== undefined) found.set(identity, known)
+      }
+      const missing = [...new Set(identities)].filter((identity) => !found.has(identity))
+      if (missing.length > 0) {
+        // One commit and so one sync for all. A crash before its end leaves none of them, and no event that uses one.
+        const made = inOneCommit(database, () => missing.map((identity) => [identity, create(log, identity)] as const))
+        for (const [identity, key] of made) found.set(identity, remember(`${log}\n${identity}`, key))
+      }
+      // Every identity was found or made above.
+      return identities.map((identity) => found.get(identity)!)
+    },
+    find(ids) {
+      const keys = new Map<number, Uint8Array>()
+      for (const id of ids) {
+        const row = selectById.get(id)
+        if (row !== undefined) keys.set(id, keyOf(row))
+      }
+      return keys
+    },
+    close: () => database.close(),
+  }
+}
+
+function keyOf(row: Record<string, unknown>): Uint8Array {
+  // The column is a BLOB NOT NULL of a STRICT table.
+  return row['key'] as Uint8Array
+}
+
+function inOneCommit<T>(database: DatabaseSync, work: () => T): T {
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    const result = work()
+    database.exec('COMMIT')
+    return result
+  } catch (cause) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    const hint = 'check space and health of the disk that holds the keys folder'
+    throw new AuditError('io_failed', 'cannot write new subject keys', { hint, cause })
+  }
+}
