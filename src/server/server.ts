@@ -85,19 +85,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const state = openState({ folder: config.data, clock, ...(config.install && { install: config.install }) })
     closers.push(() => state.close())
     const { install } = state
-    const keys = await openKeys({ files, folder: config.keys, state })
+    const journalFolder = join(config.data, 'journal')
+    const isNew = state.checkpoints.all().length === 0 && (await files.list(journalFolder)).length === 0
+    const keys = await openKeys(files, config.keys, isNew)
     closers.push(() => keys.close())
     const ledger = await openLedger({
       files,
       folder: join(config.data, 'ledger'),
       keys: keys.logs,
       checkpoints: state.checkpoints,
-      clock,
-      log,
     })
+    closers.push(() => ledger.stop())
     const journal = await openJournal({
       files,
-      folder: join(config.data, 'journal'),
+      folder: journalFolder,
       install: install.name,
       clock,
       holdsAllSigned: (frames) => holdsAllSigned(frames, state.checkpoints.all(), (origin) => ledger.size(origin)),
@@ -135,7 +136,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       refusal: () => admission.refusal(),
       checkpoint: (origin) => ledger.checkpoint(origin),
       finalCheckpoint: (origin, size) => ledgerFollower.finalCheckpoint(origin, size),
-      vkey: (origin) => keys.logs.vkey(origin),
+      vkey: (origin) => keys.vkey(origin),
       rulesHash: RULES_HASH,
       fatal: failNow,
     })
