@@ -62,36 +62,20 @@ interface Day {
 }
 
 function firstDay({ year, month, day }: Day, size: BucketSize): Day {
-  switch (size) {
-    case '1y':
-      return { year, month: 0, day: 1 }
-    case '1q':
-      return { year, month: month - (month % 3), day: 1 }
-    case '1M':
-      return { year, month, day: 1 }
-    case '1w': {
-      // Monday, as in ISO 8601.
-      const weekday = (new Date(Date.UTC(year, month, day)).getUTCDay() + 6) % 7
-      return { year, month, day: day - weekday }
-    }
-    default:
-      return { year, month, day }
-  }
+  if (size === '1y') return { year, month: 0, day: 1 }
+  if (size === '1q') return { year, month: month - (month % 3), day: 1 }
+  if (size === '1M') return { year, month, day: 1 }
+  if (size !== '1w') return { year, month, day }
+  // Monday, as in ISO 8601.
+  const weekday = (new Date(Date.UTC(year, month, day)).getUTCDay() + 6) % 7
+  return { year, month, day: day - weekday }
 }
 
 function nextDay({ year, month, day }: Day, size: BucketSize): Day {
-  switch (size) {
-    case '1y':
-      return { year: year + 1, month, day }
-    case '1q':
-      return { year, month: month + 3, day }
-    case '1M':
-      return { year, month: month + 1, day }
-    case '1w':
-      return { year, month, day: day + 7 }
-    default:
-      return { year, month, day: day + 1 }
-  }
+  if (size === '1y') return { year: year + 1, month, day }
+  if (size === '1q') return { year, month: month + 3, day }
+  if (size === '1M') return { year, month: month + 1, day }
+  return { year, month, day: day + (size === '1w' ? 7 : 1) }
 }
 
 interface ZoneCalendar {

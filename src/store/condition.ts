@@ -64,18 +64,8 @@ function at(op: '>=' | '<', name: string, us: number): Condition {
 }
 
 function namesLog(query: Query): boolean {
-  switch (query.kind) {
-    case 'and':
-    case 'or':
-      return query.parts.some(namesLog)
-    case 'not':
-      return namesLog(query.part)
-    case 'field':
-      return (
-        declaredField(query.field)?.path === 'whodid.source' &&
-        query.tests.some((test) => test.kind === 'text' && test.value === '_log')
-      )
-    default:
-      return false
-  }
+  if (query.kind === 'and' || query.kind === 'or') return query.parts.some(namesLog)
+  if (query.kind === 'not') return namesLog(query.part)
+  if (query.kind !== 'field' || declaredField(query.field)?.path !== 'whodid.source') return false
+  return query.tests.some((test) => test.kind === 'text' && test.value === '_log')
 }

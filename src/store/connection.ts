@@ -66,18 +66,21 @@ export function createConnection(target: Target, database: string): Connection {
   return {
     database,
     whenReady,
-    async select<Row>(sql: string, values: Values, signal?: AbortSignal) {
+    async select<Row>(sql: string, values: Values, signal?: AbortSignal): Promise<Selected<Row>> {
       await inTime(whenReady, signal)
       return translated(signal, async () => {
         const settings = 'url' in target ? { clickhouse_settings: REMOTE_READ_SETTINGS } : {}
-        const query = { query: sql, query_params: { ...values }, format: 'JSONEachRow' as const, ...settings }
+        // This format, since it says how many rows were read.
+        const query = { query: sql, query_params: { ...values }, format: 'JSON' as const, ...settings }
         const answer = await reader.query({ ...query, ...(signal && { abort_signal: signal }) })
-        return { rows: await answer.json<Row>(), rowsRead: rowsRead(answer.response_headers) }
+        const { data, statistics } = await answer.json<Row>()
+        return { rows: data, rowsRead: statistics?.rows_read ?? 0 }
       })
     },
     async ask<Row>(sql: string, values: Values, signal?: AbortSignal) {
       await whenReady(signal)
-      const query = { query: sql, query_params: { ...values }, format: 'JSONEachRow' as const }
+      const clickhouse_settings = { output_format_json_quote_64bit_integers: 0 as const }
+      const query = { query: sql, query_params: { ...values }, format: 'JSONEachRow' as const, clickhouse_settings }
       return orRefused(async () => {
         const answer = await writer.query({ ...query, ...(signal && { abort_signal: signal }) })
         return answer.json<Row>()
@@ -235,11 +238,4 @@ function timeout(cause: unknown): AuditError {
 function unavailable(cause: unknown): AuditError {
   const hint = 'it is started again by itself; what arrives meanwhile is kept and shown afterwards'
   return new AuditError('engine_unavailable', 'the engine does not answer', { hint, cause, retryAfterMs: 1_000 })
-}
-
-function rowsRead(headers: Readonly<Record<string, string | string[] | undefined>>): number {
-  const summary = headers['x-clickhouse-summary']
-  if (typeof summary !== 'string') return 0
-  const read: unknown = JSON.parse(summary)
-  return typeof read === 'object' && read !== null && 'read_rows' in read ? Number(read.read_rows) : 0
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { refusedToReaders } from './engine-guard.ts'
-import type { EngineAnswer, EngineSessions, SessionKind, Statement } from './engine-sessions.ts'
+import type { EngineSessions, SessionKind, Statement } from './engine-sessions.ts'
 import { quotedText } from './quote.ts'
 
 export interface FaceOptions {
@@ -121,13 +121,13 @@ function kill(sessions: EngineSessions, id: string): void {
   sessions.run('control', statement, new AbortController().signal).catch(() => undefined)
 }
 
-async function read(options: FaceOptions, asked: Asked, signal: AbortSignal): Promise<EngineAnswer> {
+async function read(options: FaceOptions, asked: Asked, signal: AbortSignal): Promise<Uint8Array> {
   const refused = refusedToReaders(asked.sql)
   if (refused !== undefined) throw new FaceError(403, 164, 'READONLY', refused)
   return options.sessions.run('read', asked, signal)
 }
 
-async function write(options: FaceOptions, asked: Asked, signal: AbortSignal): Promise<EngineAnswer> {
+async function write(options: FaceOptions, asked: Asked, signal: AbortSignal): Promise<Uint8Array> {
   const insert = INSERT_NATIVE.exec(asked.sql)
   if (insert && asked.data) return insertNative(options, asked, insert, asked.data, signal)
   const kind: SessionKind = STATEMENT_KILL.test(asked.sql) ? 'control' : 'insert'
@@ -145,7 +145,7 @@ async function insertNative(
   [, comment, table, columns]: RegExpExecArray,
   data: Uint8Array,
   signal: AbortSignal,
-): Promise<EngineAnswer> {
+): Promise<Uint8Array> {
   const path = join(options.inbox, `${randomUUID()}.native`)
   await writeFile(path, data, { mode: 0o600, flag: 'wx' })
   try {
@@ -186,19 +186,13 @@ function digest(text: string): Uint8Array {
   return createHash('sha256').update(text).digest()
 }
 
-function send(response: ServerResponse, id: string, result: EngineAnswer): void {
-  const summary = {
-    read_rows: String(result.rowsRead),
-    read_bytes: String(result.bytesRead),
-    elapsed_ns: String(Math.round(result.elapsedMs * 1e6)),
-  }
+function send(response: ServerResponse, id: string, body: Uint8Array): void {
   response.writeHead(200, {
     'content-type': 'application/octet-stream',
-    'content-length': result.body.length,
+    'content-length': body.length,
     'x-clickhouse-query-id': id,
-    'x-clickhouse-summary': JSON.stringify(summary),
   })
-  response.end(result.body)
+  response.end(body)
 }
 
 /** An answer of the face itself, in the engine's own words. */

@@ -1,14 +1,6 @@
 import { Session } from 'chdb'
 import { quotedText } from './quote.ts'
 
-/** What the engine answers: the body in the format that was asked for, and what it cost. */
-export interface EngineAnswer {
-  readonly body: Uint8Array
-  readonly rowsRead: number
-  readonly bytesRead: number
-  readonly elapsedMs: number
-}
-
 /** Values of `{name:Type}`, in the text form of ClickHouse's HTTP interface. */
 export type Parameters = ReadonlyMap<string, string>
 
@@ -16,10 +8,10 @@ export type SessionKind = 'insert' | 'read' | 'control'
 
 export interface EngineSessions {
   /**
-   * Runs a statement when a session of that kind is free, in the order asked. Rejects with the engine's error. A signal
+   * Runs a statement when a session of that kind is free, in the order asked, and answers in its format. Rejects with the engine's error. A signal
    * that aborts takes it out of the queue; a statement that runs is ended by `kill` only.
    */
-  run(kind: SessionKind, statement: Statement, signal: AbortSignal): Promise<EngineAnswer>
+  run(kind: SessionKind, statement: Statement, signal: AbortSignal): Promise<Uint8Array>
   close(): void
 }
 
@@ -86,15 +78,10 @@ class OneSession {
     this.session = session
   }
 
-  async run(statement: Statement): Promise<EngineAnswer> {
+  async run(statement: Statement): Promise<Uint8Array> {
     await this.bind(statement.parameters)
     const result = await this.session.queryAsync(statement.sql, { format: statement.format })
-    return {
-      body: result.bytes(),
-      rowsRead: result.rowsRead,
-      bytesRead: result.bytesRead,
-      elapsedMs: result.elapsed * 1000,
-    }
+    return result.bytes()
   }
 
   // chDB's own binding runs all parameterized queries of a process one after another. `SET param_x` belongs to its session

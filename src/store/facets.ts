@@ -58,9 +58,9 @@ export async function countFacets(
     (row) => row.facet,
   )
   const facets = shown.map((field): Facet => {
-    const rows = (byField.get(field) ?? []).toSorted((a, b) => Number(b.events) - Number(a.events))
-    const values = rows.map((row) => ({ value: row.word, count: Number(row.events) }))
-    return { field, values, distinct: Number(rows[0]?.words ?? 0) }
+    const rows = (byField.get(field) ?? []).toSorted((a, b) => b.events - a.events)
+    const values = rows.map((row) => ({ value: row.word, count: row.events }))
+    return { field, values, distinct: rows[0]?.words ?? 0 }
   })
   return { facets, rowsRead: answers.reduce((sum, answer) => sum + answer.rowsRead, 0) }
 }

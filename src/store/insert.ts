@@ -31,7 +31,7 @@ async function positions(
       {},
       signal,
     )
-    return new Map(rows.map((row) => [row.name, { next: Number(row.next), feed: Number(row.last) }]))
+    return new Map(rows.map((row) => [row.name, { next: row.next, feed: row.last }]))
   })
 }
 
@@ -79,7 +79,7 @@ async function holds(
     await endOwnInserts(connection, signal)
     const sql = `SELECT count() AS rows, max(n) AS top FROM ${connection.database}.events WHERE log = {log:String}`
     const [found] = await connection.ask<{ rows: number; top: number }>(sql, { log }, signal)
-    return found !== undefined && Number(found.rows) > 0 && Number(found.top) >= index
+    return found !== undefined && found.rows > 0 && found.top >= index
   })
 }
 

@@ -37,7 +37,7 @@ export function createReads(connection: Connection): Reads {
       const { sql, values } = eventsFor(undefined, visibility)
       const earliest = `SELECT toUnixTimestamp64Milli(min(t)) AS first_ms, count() AS matches FROM ${table} WHERE ${sql}`
       const { rows } = await connection.select<{ first_ms: number; matches: number }>(earliest, values, signal)
-      return Number(rows[0]?.matches ?? 0) > 0 ? Number(rows[0]?.first_ms) : undefined
+      return rows[0] && rows[0].matches > 0 ? rows[0].first_ms : undefined
     },
     async hasEvents(visibility, signal) {
       const { sql, values } = eventsFor(undefined, visibility)
@@ -49,7 +49,7 @@ export function createReads(connection: Connection): Reads {
       const { sql, values } = rowsFor(undefined, visibility)
       const counts = `SELECT log AS name, count() AS leaves FROM ${table} WHERE ${sql} GROUP BY log`
       const { rows } = await connection.select<{ name: string; leaves: number }>(counts, values, signal)
-      return new Map(rows.map((row) => [row.name, Number(row.leaves)]))
+      return new Map(rows.map((row) => [row.name, row.leaves]))
     },
   }
 }
@@ -69,7 +69,7 @@ async function list(
   const last = rows.at(-1)
   return {
     events: rows.map((row) => veiled(eventOf(row), visibility)),
-    ...(last && found.rows.length > limit && { next: { timeUs: Number(last.row_us), feed: Number(last.row_feed) } }),
+    ...(last && found.rows.length > limit && { next: { timeUs: last.row_us, feed: last.row_feed } }),
     rowsRead: found.rowsRead,
   }
 }
@@ -89,7 +89,7 @@ async function after(
   const last = rows.at(-1)
   return {
     events: rows.map((row) => veiled(eventOf(row), visibility)),
-    feed: last && rows.length === request.limit ? Number(last.row_feed) : Math.max(request.asOf, request.afterFeed),
+    feed: last && rows.length === request.limit ? last.row_feed : Math.max(request.asOf, request.afterFeed),
   }
 }
 

@@ -3,18 +3,18 @@ import type { AuditEvent, Outcome } from '../domain/event.ts'
 import { parseOrigin } from '../domain/sealed.ts'
 import type { Blocks, SealedEvent } from '../domain/sealed.ts'
 
-/** A row as it is read back: what makes the sealed event and where it stands. 64-bit numbers may come as text. */
+/** A row as it is read back: what makes the sealed event and where it stands. */
 export interface StoredRow {
-  readonly row_feed: number | string
+  readonly row_feed: number
   readonly row_log: string
-  readonly row_n: number | string
-  readonly row_us: number | string
-  readonly row_ms: number | string
+  readonly row_n: number
+  readonly row_us: number
+  readonly row_ms: number
   readonly row_id: string
   readonly row_c: string
   readonly row_source: string
-  readonly row_e: number | string
-  readonly row_sq: number | string
+  readonly row_e: number
+  readonly row_sq: number
   readonly row_d: string
   readonly row_y: string
   readonly row_outcome: Outcome
@@ -24,8 +24,8 @@ export interface StoredRow {
   readonly row_target: string
   readonly row_body: string
   readonly row_original: string
-  readonly row_akey: number | string
-  readonly row_tkey: number | string
+  readonly row_akey: number
+  readonly row_tkey: number
   readonly row_conflict: number
   readonly row_dup: string
 }
@@ -40,13 +40,13 @@ export const STORED_ROW = `feed AS row_feed, log AS row_log, n AS row_n, toUnixT
 /** The sealed event again: the leaf line byte for byte. */
 export function sealedOf(row: StoredRow): SealedEvent {
   return {
-    feed: Number(row.row_feed),
+    feed: row.row_feed,
     log: row.row_log,
-    index: Number(row.row_n),
+    index: row.row_n,
     leaf: row.row_leaf === '' ? leafLine(fieldsOf(row)) : row.row_leaf,
     blocks: blocksOf(row),
-    actorKey: Number(row.row_akey),
-    targetKey: Number(row.row_tkey),
+    actorKey: row.row_akey,
+    targetKey: row.row_tkey,
     conflict: row.row_conflict === 1,
   }
 }
@@ -56,7 +56,7 @@ export function eventOf(row: StoredRow): AuditEvent {
   const { row_log: log, row_dup: duplicateOf } = row
   return mergeEvent(fieldsOf(row), blocksOf(row), {
     log,
-    index: Number(row.row_n),
+    index: row.row_n,
     stream: parseOrigin(log).stream,
     conflict: row.row_conflict === 1,
     ...(duplicateOf !== '' && { duplicateOf }),
@@ -86,12 +86,12 @@ export function leafLine(leaf: LeafFields): string {
 }
 
 function fieldsOf(row: StoredRow): LeafFields {
-  const e = Number(row.row_e)
+  const e = row.row_e
   return {
-    t: new Date(Math.floor(Number(row.row_us) / 1000)).toISOString(),
-    r: new Date(Number(row.row_ms)).toISOString(),
+    t: new Date(Math.floor(row.row_us / 1000)).toISOString(),
+    r: new Date(row.row_ms).toISOString(),
     s: row.row_source,
-    ...(e >= 0 && { e, n: Number(row.row_sq) }),
+    ...(e >= 0 && { e, n: row.row_sq }),
     d: row.row_d,
     y: row.row_y,
     o: row.row_outcome,

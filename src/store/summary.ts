@@ -61,9 +61,9 @@ async function rangeOf(
   type Span = { first_ms: number; last_ms: number; matches: number }
   const { rows, rowsRead } = await connection.select<Span>(select, values, signal)
   const [span] = rows
-  const empty = span === undefined || Number(span.matches) === 0
-  const since = sinceMs ?? (empty ? (untilMs ?? 0) : Number(span.first_ms))
-  const until = untilMs ?? (empty ? since : Number(span.last_ms) + 1)
+  const empty = span === undefined || span.matches === 0
+  const since = sinceMs ?? (empty ? (untilMs ?? 0) : span.first_ms)
+  const until = untilMs ?? (empty ? since : span.last_ms + 1)
   return { sinceMs: since, untilMs: Math.max(until, since), rowsRead }
 }
 
@@ -98,8 +98,8 @@ async function countStates(
   const { rows, rowsRead } = await connection.select<Cell>(select, seconds, signal)
   const byEdge = new Map<number, Counts>()
   for (const row of rows) {
-    const at = Number(row.edge) * 1000
-    byEdge.set(at, { ...(byEdge.get(at) ?? NONE), [row.state]: Number(row.events) })
+    const at = row.edge * 1000
+    byEdge.set(at, { ...(byEdge.get(at) ?? NONE), [row.state]: row.events })
   }
   return { byEdge, rowsRead }
 }
