@@ -69,12 +69,14 @@ async function seal({ id, slice, bytes, spans, known }: SealTask) {
   })
   const whole: Slice = { ...slice, records }
   const sealed = await sealSlice(whole, deps)
-  const own = [sealed.table, sealed.contents, sealed.arena, sealed.ids, sealed.recordOf].map((each) => each.buffer)
-  // Small buffers come from Node's shared pool and are copied; big ones have memory of their own and move.
-  const transfer = own.filter(
-    (buffer): buffer is ArrayBuffer => buffer instanceof ArrayBuffer && buffer.byteLength > 65_536,
-  )
-  return { answer: { kind: 'sealed' as const, id, sealed }, transfer: [...new Set(transfer)] }
+  const own = [sealed.table, sealed.contents, sealed.arena, sealed.ids, sealed.recordOf]
+  const transfer = own.filter(ownsItsMemory).map((each) => each.buffer)
+  return { answer: { kind: 'sealed' as const, id, sealed }, transfer }
+}
+
+/** Small buffers lie in a pool that they share: those are copied, others move. */
+function ownsItsMemory(bytes: Uint8Array | Uint32Array): bytes is Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
 }
 
 function rows({ id, frames, from }: RowsTask): { answer: Answer; transfer: ArrayBuffer[] } {

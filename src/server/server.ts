@@ -145,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
 
     let enginePid: number | undefined
+    let listening: { readonly url: string; readonly socket: string } | undefined
     const store = openStore({
       ...config.store,
       folder: join(config.data, 'engine'),
@@ -210,6 +211,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       limits: DEFAULT_LIMITS,
     })
 
+    /** Written once the server can be reached, and again for each new engine. */
+    async function saveRun(): Promise<void> {
+      if (listening === undefined) return
+      const run = { pid: process.pid, version: packageJson.version, ...listening }
+      await writeRun(files, config.data, enginePid === undefined ? run : { ...run, enginePid })
+    }
+
     function readiness() {
       const refusal = admission.refusal()
       const engine = store.engine()
@@ -226,10 +234,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const control = await listenControl(app, config.data)
     closers.push(() => control.close())
 
-    function saveRun(): Promise<void> {
-      const run = { pid: process.pid, url, version: packageJson.version, socket: control.path }
-      return writeRun(files, config.data, enginePid === undefined ? run : { ...run, enginePid })
-    }
+    listening = { url, socket: control.path }
     await saveRun()
     closers.push(() => removeRun(config.data))
 
