@@ -22,8 +22,8 @@ export interface Journal extends Writer {
   /** The same, from frame number `frame` on. */
   readFrom(frame: number): AsyncIterable<Frame>
   /**
-   * Removes whole files, oldest first, whose events are all before `feed` and that were last written before `olderThanMs`.
-   * The last file stays, so the numbers go on after a restart.
+   * Removes whole files, oldest first, that everybody whose position is `feed` or more has read, and that were last written
+   * before `olderThanMs` (milliseconds since 1970). The last file stays, so the numbers go on after a restart.
    */
   trim(feed: number, olderThanMs: number): Promise<void>
 }
@@ -88,12 +88,18 @@ function createJournal({ files, folder }: JournalOptions, list: JournalFile[], w
 
   async function trim(feed: number, olderThanMs: number): Promise<void> {
     for (let [first, next] = list; first && next; [first, next] = list) {
+      // When `feed` is just where the next file begins, frames without events may still wait at the end of this one.
       // The next file was begun when this one was written for the last time.
-      if (next.firstFeed > feed || next.createdMs >= olderThanMs) return
-      await files.remove(first.path)
-      // Before the next removal: a crash must not bring back this file without the one behind it.
-      await files.syncFolder(folder)
+      if (next.firstFeed >= feed || next.createdMs >= olderThanMs) return
       list.shift()
+      try {
+        await files.remove(first.path)
+        // Before the next removal: a crash must not bring back this file without the one behind it.
+        await files.syncFolder(folder)
+      } catch (cause) {
+        list.unshift(first)
+        throw cause
+      }
     }
   }
 

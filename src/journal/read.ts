@@ -7,7 +7,8 @@ import type { JournalFile } from './journal-file.ts'
 /**
  * Frames in order up to the durable end at the time it gets there, from the first one that `isWanted` (which must not say
  * no again later). Holds one frame or a chunk of small ones in memory. `list` is asked again at the end of each file.
- * Throws `damaged`, naming file and offset, for what does not follow from what stood before.
+ * Throws `damaged`, naming file and offset, for what does not follow from what stood before; `not_found` when trimming
+ * overtook it.
  */
 export async function* readFrames(
   files: Files,
@@ -17,8 +18,11 @@ export async function* readFrames(
 ): AsyncGenerator<Frame> {
   let next = { frame: first.firstFrame, firstFeed: first.firstFeed }
   for (let file: JournalFile | undefined = first; file; file = successor(list(), file)) {
-    if (file.firstFrame !== next.frame || file.firstFeed !== next.firstFeed) throw misfit(file, next.frame)
-    const bytesAt = chunks(files, file)
+    if (file.firstFrame !== next.frame || file.firstFeed !== next.firstFeed) {
+      const begins = list()[0]?.firstFrame ?? 0
+      throw begins > next.frame ? trimmed(next.frame) : misfit(file, next.frame)
+    }
+    const bytesAt = chunks(files, file, list)
     for (let offset = file.headerBytes; ;) {
       // Asked before the end of the file is: a file that has a successor does not grow any more.
       const isLast = successor(list(), file) === undefined
@@ -57,14 +61,18 @@ function successor(list: readonly JournalFile[], file: JournalFile): JournalFile
 }
 
 /** Reads at least a chunk at a time; what it hands out stays as it is. */
-function chunks(files: Files, file: JournalFile): (offset: number, length: number) => Promise<Uint8Array> {
+function chunks(files: Files, file: JournalFile, list: () => readonly JournalFile[]) {
   let chunk: Uint8Array = new Uint8Array()
   let chunkStart = 0
-  return async (offset, length) => {
+  return async (offset: number, length: number): Promise<Uint8Array> => {
     if (offset + length > file.durableBytes) throw damaged(file.path, offset, 'it ends inside a frame')
     if (offset < chunkStart || offset + length > chunkStart + chunk.length) {
       const wanted = Math.min(Math.max(length, CHUNK_BYTES), file.durableBytes - offset)
-      chunk = await files.readRange(file.path, offset, wanted)
+      try {
+        chunk = await files.readRange(file.path, offset, wanted)
+      } catch (cause) {
+        throw list().includes(file) ? cause : trimmed(file.firstFrame, cause)
+      }
       chunkStart = offset
       if (chunk.length < wanted) throw damaged(file.path, offset, 'the file is shorter than it was')
     }
@@ -77,6 +85,11 @@ function checked(bytes: Uint8Array, header: FrameHeader, file: JournalFile, offs
   refuseFlags(file.path, offset, header.flags)
   const { frame, firstFeed, events } = header
   return { frame, firstFeed, events, payload: bytes.subarray(FRAME_HEADER_BYTES), file: file.path, offset }
+}
+
+function trimmed(frame: number, cause?: unknown): AuditError {
+  const hint = 'whoever reads must be known to whoever trims'
+  return new AuditError('not_found', `frame ${frame} of the journal was trimmed before it was read`, { hint, cause })
 }
 
 function misfit(file: JournalFile, expected: number): AuditError {

@@ -1,0 +1,212 @@
+import { createPublicKey, verify } from 'node:crypto'
+import { openLedger } from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { openLogKeys } from '../../src/ledger/log-keys.ts'
+import { sha256 } from '../../src/ledger/sha256.ts'
+import type { SignedCheckpoints } from '../../src/ledger/signing-log.ts'
+import { gunzipSync } from 'node:zlib'
+import type { Crypto } from '../../verify/index.ts'
+import {
+  createEdge,
+  formatLeaf,
+  leafHash,
+  parseCheckpoint,
+  parseNote,
+  toBase64,
+  toBase64Url,
+  verifyLog,
+} from '../../verify/index.ts'
+import { seeded } from '../seeded.ts'
+import type { Random } from '../seeded.ts'
+import { createSimulatedDisk } from '../simulated-disk.ts'
+import type { SimulatedDisk } from '../simulated-disk.ts'
+import { mutated } from './mutants.ts'
+import type { Mutant } from './mutants.ts'
+
+const FOLDER = '/data/ledger'
+const KEYS = '/data/keys/logs'
+const LOGS = ['sim/n1/access/2026-11', 'sim/n1/whodid/2026-11'] as const
+
+/** Each of these, left out, must make some seed fail. */
+export const LEDGER_MUTANTS: readonly Mutant[] = [
+  { name: 'ledger: no sync of closed bundles', skipsFileSync: (path) => path.endsWith('/entries.gz') },
+  { name: 'ledger: no sync of the index of bundles', skipsFileSync: (path) => path.endsWith('/entries.idx') },
+  { name: 'ledger: no sync of hashes', skipsFileSync: (path) => path.endsWith('/hashes.1') },
+  { name: 'ledger: no sync of the open bundle', skipsFileSync: (path) => path.endsWith('/entries.tail') },
+  {
+    name: 'ledger: no sync of a new tail before its rename',
+    skipsFileSync: (path) => path.endsWith('/entries.tail.tmp'),
+  },
+  {
+    name: 'ledger: no sync of the folder after a file was made',
+    skipsFolderSync: (folder, after) => folder.startsWith(FOLDER) && after === 'create',
+  },
+  {
+    name: 'ledger: no sync of the folder after a rename',
+    skipsFolderSync: (folder, after) => folder.startsWith(FOLDER) && after === 'rename',
+  },
+  { name: 'ledger: recovery goes on in the tail it found', replacesInPlace: (path) => path.endsWith('/entries.tail') },
+  { name: 'keys: no sync of a log key before its rename', skipsFileSync: (path) => path.endsWith('.skey.tmp') },
+  { name: 'keys: no sync of the folder after a rename', skipsFolderSync: (folder) => folder === KEYS },
+]
+
+/**
+ * Some lives of one ledger, each ended by power loss, a failed sync or a kill at a random point, also in recovery. Throws
+ * what was wrong: a flushed leaf lost, a signed root that is not that of the leaves, another key, files that do not verify.
+ */
+export async function runLedger(seed: number, mutant?: Mutant): Promise<void> {
+  const random = seeded(seed)
+  const model: Model = { durable: new Map(), flushed: new Map(), vkeys: new Map(), signed: new Map() }
+  let disk = createSimulatedDisk(random)
+  for (let life = random.between(2, 5); life > 0; life--) {
+    disk.failAfter(random.chance(0.3) ? random.between(0, 40) : random.between(20, 300))
+    if (random.chance(0.3)) disk.failSyncAfter(random.between(0, 25))
+    await ended(disk, live(disk, model, random, mutant))
+    disk = random.chance(0.7) ? disk.crash() : disk.kill()
+  }
+  const ledger = await open(disk, model, mutant)
+  await settle(ledger, model, random)
+  await checkWhole(ledger, model)
+  // All that was signed must also be there after one more power loss.
+  await checkWhole(await open(disk.crash(), model, mutant), model)
+}
+
+interface Model {
+  /** Leaves of each log that are durable in the journal. */
+  readonly durable: Map<string, number>
+  /** What the journal may have let go of. */
+  readonly flushed: Map<string, number>
+  readonly vkeys: Map<string, string>
+  readonly signed: Map<string, { readonly size: number; readonly note: string }>
+}
+
+/** A life may end by the disk's end, and only by that: any other error is what we are looking for. */
+async function ended(disk: SimulatedDisk, life: Promise<void>): Promise<void> {
+  try {
+    await life
+  } catch (cause) {
+    const isExpected = cause instanceof Error && /\(simulated\)/.test(cause.message)
+    if (!isExpected) throw cause
+  }
+  disk.stop()
+}
+
+async function open(disk: SimulatedDisk, model: Model, mutant: Mutant | undefined): Promise<Ledger> {
+  const files = mutated(disk.files, mutant)
+  const keys = await openLogKeys(files, KEYS)
+  const ledger = await openLedger({ files, folder: FOLDER, keys, checkpoints: checkpointsOf(model) })
+  for (const log of LOGS) {
+    const [size, flushed, durable] = [ledger.size(log), model.flushed.get(log) ?? 0, model.durable.get(log) ?? 0]
+    if (size < flushed) throw new Error(`${log} has ${size} leaves, but ${flushed} were flushed`)
+    if (size > durable) throw new Error(`${log} has ${size} leaves, but only ${durable} were appended`)
+  }
+  for (const { origin, vkey } of ledger.logs()) {
+    if ((model.vkeys.get(origin) ?? vkey) !== vkey) throw new Error(`${origin} has another key than before`)
+    model.vkeys.set(origin, vkey)
+  }
+  return ledger
+}
+
+/** As state keeps them: durable at once, compare and set. */
+function checkpointsOf(model: Model): SignedCheckpoints {
+  return {
+    all: () => [...model.signed].map(([origin, row]) => ({ origin, ...row })),
+    save(rows) {
+      for (const { origin, size, note, previousSize } of rows) {
+        if ((model.signed.get(origin)?.size ?? 0) !== previousSize) throw new Error(`${origin} was signed elsewhere`)
+        if (size > (model.durable.get(origin) ?? 0)) throw new Error(`${origin} was signed beyond the journal`)
+        const { root } = parseCheckpoint(parseNote(note).text)
+        if (toBase64(root) !== rootOf(size)) throw new Error(`${origin} was signed with a wrong root at ${size}`)
+        model.signed.set(origin, { size, note })
+      }
+    },
+  }
+}
+
+async function live(disk: SimulatedDisk, model: Model, random: Random, mutant: Mutant | undefined): Promise<void> {
+  const ledger = await open(disk, model, mutant)
+  replay(ledger, model)
+  while (!disk.isStopped()) {
+    const choice = random.next()
+    if (choice < 0.5) grow(ledger, model, random)
+    else if (choice < 0.8) await flush(ledger, model)
+    else if (choice < 0.95) await ledger.sign((log) => random.between(0, model.durable.get(log) ?? 0))
+    else await ledger.proof(LOGS[0], random.between(0, 600))
+  }
+}
+
+/** What the journal still has: from some frame at or before the flushed size. */
+function replay(ledger: Ledger, model: Model): void {
+  for (const log of LOGS) {
+    const first = model.flushed.get(log) ?? 0
+    ledger.append(log, first, leaves(first, model.durable.get(log) ?? 0))
+  }
+}
+
+function grow(ledger: Ledger, model: Model, random: Random): void {
+  const log = LOGS[random.chance(0.8) ? 0 : 1]
+  const first = model.durable.get(log) ?? 0
+  const to = Math.min(MOST, first + random.between(1, random.chance(0.2) ? 600 : 40))
+  model.durable.set(log, to)
+  ledger.append(log, first, leaves(first, to))
+}
+
+async function flush(ledger: Ledger, model: Model): Promise<void> {
+  for (const [log, size] of await ledger.flush()) model.flushed.set(log, size)
+}
+
+async function settle(ledger: Ledger, model: Model, random: Random): Promise<void> {
+  replay(ledger, model)
+  grow(ledger, model, random)
+  await flush(ledger, model)
+  await ledger.sign((log) => ledger.size(log))
+}
+
+const crypto: Crypto = {
+  sha256,
+  verifyEd25519: async (publicKey, message, signature) => {
+    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey])
+    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
+  },
+}
+
+/** Every log that was signed verifies from what is on the disk, with all its leaves. */
+async function checkWhole(ledger: Ledger, model: Model): Promise<void> {
+  for (const [origin, { size }] of model.signed) {
+    const vkey = ledger.logs().find((each) => each.origin === origin)?.vkey ?? ''
+    const fetch = async (path: string): Promise<Uint8Array> => {
+      const file = await ledger.serve(origin, path)
+      if (file === undefined) throw new Error('no such file')
+      return file.gzip ? gunzipSync(file.body) : file.body
+    }
+    let entries = 0
+    for await (const progress of verifyLog(crypto, { vkey, fetch, entries: 'whodid' })) entries = progress.entries
+    if (entries !== size) throw new Error(`${origin} verifies with ${entries} leaves of ${size}`)
+  }
+}
+
+const MOST = 6000
+const lines: Uint8Array[] = []
+const roots: string[] = []
+const edge = createEdge(sha256)
+
+function leaves(from: number, to: number): readonly Uint8Array[] {
+  for (let i = lines.length; i < to; i++) lines.push(Buffer.from(leafOf(i)))
+  return lines.slice(from, to)
+}
+
+/** By the slow way round, and kept. */
+function rootOf(size: number): string {
+  for (let i = roots.length; i <= size; i++) {
+    if (i > 0) edge.push(leafHash(sha256, leaves(i - 1, i)[0]!))
+    roots.push(toBase64(edge.root()))
+  }
+  return roots[size]!
+}
+
+function leafOf(i: number): string {
+  const t = new Date(Date.UTC(2026, 10, 1) + i).toISOString()
+  const id = toBase64Url(sha256(Buffer.from(`id ${i}`)).subarray(0, 16))
+  const c = toBase64Url(sha256(Buffer.from(`c ${i}`)))
+  return formatLeaf({ t, r: t, s: 'sim', d: 'sim', y: 'read', o: 'success', id, c })
+}

@@ -1,0 +1,66 @@
+import { AuditError } from '../src/domain/errors.ts'
+import type { ErrorCode } from '../src/domain/errors.ts'
+import type { DurableFile, Files } from '../src/lib/files.ts'
+import { replaceFile } from '../src/lib/replace-file.ts'
+
+export interface Fault {
+  /** Which of the calls that change something fails, counted from 1. */
+  readonly at: number
+  /** Whether it did its work all the same; `half`: an append wrote the first half of its bytes (all else: nothing). */
+  readonly applied: 'no' | 'half' | 'yes'
+  readonly code?: ErrorCode
+}
+
+export interface FaultyFiles extends Files {
+  /** Calls so far that change something. */
+  readonly changes: () => number
+}
+
+/** The same files, one call of which fails once. `replace` goes in its single steps, each of which can be the one. */
+export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
+  let count = 0
+
+  async function change<T>(what: string, run: () => Promise<T>, half = async () => {}): Promise<T> {
+    count += 1
+    if (count !== fault.at) return await run()
+    if (fault.applied === 'yes') await run()
+    if (fault.applied === 'half') await half()
+    throw new AuditError(fault.code ?? 'io_failed', `cannot ${what}: EIO (injected)`)
+  }
+
+  function faulty(file: DurableFile): DurableFile {
+    return {
+      path: file.path,
+      get sizeBytes() {
+        return file.sizeBytes
+      },
+      append: (parts) =>
+        change(
+          `write ${file.path}`,
+          () => file.append(parts),
+          () => file.append(firstHalf(parts)),
+        ),
+      sync: () => change(`sync ${file.path}`, () => file.sync()),
+      truncate: (size) => change(`truncate ${file.path}`, () => file.truncate(size)),
+      close: () => file.close(),
+    }
+  }
+
+  const own: FaultyFiles = {
+    ...files,
+    changes: () => count,
+    create: (path) => change(`create ${path}`, async () => faulty(await files.create(path))),
+    open: async (path) => faulty(await files.open(path)),
+    replace: (path, bytes) => replaceFile(own, path, bytes),
+    rename: (from, to) => change(`rename ${from}`, () => files.rename(from, to)),
+    remove: (path) => change(`remove ${path}`, () => files.remove(path)),
+    makeFolder: (path) => change(`make folder ${path}`, () => files.makeFolder(path)),
+    syncFolder: (path) => change(`sync folder ${path}`, () => files.syncFolder(path)),
+  }
+  return own
+}
+
+function firstHalf(parts: readonly Uint8Array[]): Uint8Array[] {
+  const all = Buffer.concat(parts)
+  return [all.subarray(0, all.length >> 1)]
+}
