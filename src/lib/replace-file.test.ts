@@ -10,13 +10,13 @@ test.each(['no', 'half', 'yes'] as const)(
   async (applied) => {
     for (let at = 1; at <= 6; at++) {
       const { files } = createSimulatedDisk(seeded(at))
-      await files.replace('/a', bytesOf('old'))
-      await expect(faultyFiles(files, { at, applied }).replace('/a', bytesOf('the new one'))).rejects.toThrow(
+      await files.replace('/data/a', bytesOf('old'))
+      await expect(faultyFiles(files, { at, applied }).replace('/data/a', bytesOf('the new one'))).rejects.toThrow(
         'injected',
       )
-      expect(['old', 'the new one']).toContain(new TextDecoder().decode(await files.read('/a')))
-      await files.replace('/a', bytesOf('at last'))
-      expect(await files.list('/')).toEqual(['a'])
+      expect(['old', 'the new one']).toContain(new TextDecoder().decode(await files.read('/data/a')))
+      await files.replace('/data/a', bytesOf('at last'))
+      expect(await files.list('/data')).toEqual(['a'])
     }
   },
 )
