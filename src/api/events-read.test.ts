@@ -81,7 +81,9 @@ test.each(['limit=0', 'limit=1001', 'limit=x', 'order=up', 'since=whenever', 'zo
 
 test('names the parameter that was meant', async () => {
   const answer = await get('/v1/events?sinc=7d')
-  expect(answer.json()).toMatchObject({ errors: [{ path: 'sinc', message: 'is not known; did you mean since?' }] })
+  expect(answer.json()).toMatchObject({
+    errors: [{ path: 'sinc', message: expect.stringContaining('did you mean since?') }],
+  })
 })
 
 test('a search is one event of the trail, its summary and further pages belong to it', async () => {

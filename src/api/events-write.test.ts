@@ -121,7 +121,7 @@ test('refuses unknown parameters', async () => {
     payload: '{}',
     headers: bearer(token),
   })
-  expect(answer.json()).toMatchObject({ status: 400, errors: [{ path: 'source', message: 'is not known' }] })
+  expect(answer.json()).toMatchObject({ status: 400, errors: [{ path: 'source' }] })
 })
 
 test('tells nothing of an error without a name but an id, and logs it once', async () => {

@@ -1,0 +1,92 @@
+import { createPublicKey, hash, verify as verifySignature } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { Command } from 'commander'
+
+import { toBase64 } from '../../verify/base64.ts'
+import { VerifyError } from '../../verify/errors.ts'
+import { type LogProgress, type LogToVerify, verifyLog } from '../../verify/log.ts'
+import type { Crypto } from '../../verify/note.ts'
+import type { LogInfo } from '../domain/answers.ts'
+import { AuditError } from '../domain/errors.ts'
+import { escapeTerminal } from '../lib/text.ts'
+import { type ServerAddress, callBytes, callJson, findServer } from './client.ts'
+import type { Io } from './io.ts'
+import { type ServerOptions, addServerOptions } from './options.ts'
+import { colours, print } from './output.ts'
+
+/** `whodid verify [URL|DIR]`: nothing of what the server says is believed but its verifier keys, which are printed. */
+export function verifyCommand(io: Io): Command {
+  const command = new Command('verify')
+    .description('read every log, make its tree anew from its entries, and check root and signature')
+    .argument('[where]', 'URL of a server, its data folder, or a folder that holds one log in tlog-tiles layout')
+  return addServerOptions(command).action(async (where: string | undefined, options: ServerOptions) => {
+    const logs = await logsAt(where, options, io)
+    let faults = 0
+    for (const log of logs) faults += (await verifyOne(log, io)) ? 0 : 1
+    const count = `${logs.length} ${logs.length === 1 ? 'log' : 'logs'}`
+    if (faults > 0) throw new AuditError('not_verified', `${faults} of ${count} could not be verified`)
+    io.err(`${count} verified\n`)
+  })
+}
+
+interface NamedLog extends LogToVerify {
+  readonly origin: string
+}
+
+async function logsAt(where: string | undefined, options: ServerOptions, io: Io): Promise<readonly NamedLog[]> {
+  if (where === undefined) return logsOf(findServer(options, io), io)
+  if (/^https?:\/\//.test(where)) return logsOf(findServer({ ...options, url: where }, io), io)
+  if (existsSync(join(where, 'log.vkey'))) return [await logIn(where)]
+  return logsOf(findServer({ data: where }, { ...io, env: {} }), io)
+}
+
+async function logsOf(server: ServerAddress, io: Io): Promise<readonly NamedLog[]> {
+  const { logs } = await callJson<{ logs: readonly LogInfo[] }>(server, { path: '/log', signal: io.signal })
+  return logs
+    .filter(({ size }) => size > 0)
+    .map(({ origin, vkey }) => {
+      const fetch = (path: string) => callBytes(server, { path: `/log/${origin}/${path}`, signal: io.signal })
+      return { origin, vkey, fetch, entries: 'whodid' }
+    })
+}
+
+async function logIn(folder: string): Promise<NamedLog> {
+  const vkey = (await readFile(join(folder, 'log.vkey'), 'utf8')).trim()
+  const fetch = (path: string) => readFile(join(folder, path))
+  return { origin: vkey.slice(0, vkey.indexOf('+')), vkey, fetch, entries: 'whodid' }
+}
+
+/** One line a log; false when something in it is wrong. */
+async function verifyOne(log: NamedLog, io: Io): Promise<boolean> {
+  const { green, red } = colours(io)
+  const origin = escapeTerminal(log.origin)
+  try {
+    const { checkpoint, entries } = await lastOf(verifyLog(NODE_CRYPTO, log))
+    const root = toBase64(checkpoint.root)
+    await print(io, `${green('ok')}    ${origin}  ${entries} entries  root ${root}  key ${escapeTerminal(log.vkey)}\n`)
+    return true
+  } catch (error) {
+    if (!(error instanceof VerifyError) || io.signal.aborted) throw error
+    await print(io, `${red('FAIL')}  ${origin}  ${escapeTerminal(error.message)}\n`)
+    return false
+  }
+}
+
+async function lastOf(steps: AsyncIterable<LogProgress>): Promise<LogProgress> {
+  let last: LogProgress | undefined
+  for await (const step of steps) last = step
+  if (last === undefined) throw new VerifyError('unreadable', 'the log is empty')
+  return last
+}
+
+const NODE_CRYPTO: Crypto = {
+  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+  async verifyEd25519(publicKey, message, signature) {
+    const x = Buffer.from(publicKey).toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+    return verifySignature(null, message, key, signature)
+  },
+}
