@@ -133,11 +133,13 @@ const KIND_WORDS: ReadonlyMap<string, string> = new Map(
     'IngressClass IPAddress LimitRange MutatingWebhookConfiguration NetworkPolicy PersistentVolume',
     'PersistentVolumeClaim PodDisruptionBudget PodTemplate PriorityClass PriorityLevelConfiguration ReplicaSet',
     'ReplicationController ResourceQuota RoleBinding RuntimeClass SelfSubjectAccessReview SelfSubjectRulesReview',
-    'ServiceAccount ServiceCIDR StatefulSet StorageClass SubjectAccessReview TokenReview',
+    'ServiceAccount ServiceCIDR ServiceMonitor StatefulSet StorageClass SubjectAccessReview TokenReview',
     'ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment',
   ]
     .join(' ')
     .split(' ')
+    // A build cache's two stores.
+    .concat('AC', 'CAS')
     .map((kind) => [kind.toLowerCase(), kind]),
 )
 

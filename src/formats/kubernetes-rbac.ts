@@ -10,15 +10,24 @@ export function authzOfReason(reason: string): Pick<Authz, 'engine' | 'policies'
   const found = reason.length > REASON_LIMIT ? null : RBAC_REASON.exec(reason)
   if (found === null) return {}
   const [, bindingKind = '', binding = '', roleKind = '', role = '', subjectKind = '', subject = ''] = found
-  const policies: readonly Policy[] = [
-    { type: bindingKind, name: unquoted(binding), effect: 'allow' },
-    { type: roleKind, name: unquoted(role), effect: 'allow' },
-  ]
+  const policies = [policyOf(bindingKind, unquoted(binding)), policyOf(roleKind, unquoted(role))]
   const path = [
-    `${subjectKind} ${unquoted(subject)}`,
-    ...policies.map((policy) => `${policy.type ?? ''} ${policy.name ?? ''}`),
+    `${subjectKind} ${subjectKind === 'ServiceAccount' ? placed(unquoted(subject)) : unquoted(subject)}`,
+    ...policies.map((policy) => `${policy.type ?? ''} ${policy.id ?? policy.name ?? ''}`),
   ]
   return { engine: 'RBAC', policies, path }
+}
+
+/** The reason has `name/namespace`; everybody else writes the namespace first. */
+function policyOf(type: string, text: string): Policy {
+  const [name = '', namespace] = text.split('/')
+  const isPlaced = type === 'RoleBinding' && namespace !== undefined
+  return isPlaced ? { id: placed(text), name, type, effect: 'allow' } : { name: text, type, effect: 'allow' }
+}
+
+function placed(text: string): string {
+  const [name = '', namespace, ...more] = text.split('/')
+  return namespace === undefined || more.length > 0 ? text : `${namespace}/${name}`
 }
 
 const REASON_LIMIT = 4096

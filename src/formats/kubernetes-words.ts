@@ -79,6 +79,7 @@ const SINGULARS: ReadonlyMap<string, string> = new Map([
   ['deviceclasses', 'deviceclass'],
   ['componentstatuses', 'componentstatus'],
   ['ipaddresses', 'ipaddress'],
+  ['prometheuses', 'prometheus'],
   ['metrics', 'metrics'],
   ['leases', 'lease'],
   ['bases', 'base'],

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { timeOf } from './kubernetes-record.ts'
+import { uuidOf } from './seeded.ts'
+
+/** The lines of one request, or one line: what is played together. */
+export interface Scene {
+  /** Id in the lines, of the request or the event. */
+  readonly id: string
+  /** When it began as it was written down, microseconds since 1970. */
+  readonly start: number
+  readonly byMachine: boolean
+  readonly lines: readonly TimedLine[]
+}
+
+interface TimedLine {
+  readonly text: string
+  /** Every time in it, as text; the last one is when the line was written. */
+  readonly times: readonly string[]
+}
+
+/** The example records of a script: what happens once a week, and what happens all the time. */
+export function readScenes(script: string): { readonly story: readonly Scene[]; readonly routine: readonly Scene[] } {
+  return { story: scenesIn(`${script}-story.jsonl`), routine: scenesIn(`${script}-routine.jsonl`) }
+}
+
+/**
+ * The lines of a scene as they would be if it began at `start`: under an id made from `name`, the same in all of them.
+ *
+ * @param longest Microseconds; what took longer is made that short.
+ */
+export function playedScene(
+  scene: Scene,
+  start: number,
+  name: string,
+  longest: number,
+): readonly { readonly at: number; readonly line: string }[] {
+  const id = uuidOf(name)
+  return scene.lines.map(({ text, times }) => {
+    let line = text.replaceAll(scene.id, id)
+    let at = start
+    for (const time of times) {
+      at = start + Math.min(microsOf(time) - scene.start, longest)
+      line = line.replaceAll(`:"${time}"`, `:"${timeOf(at)}"`)
+    }
+    return { at, line }
+  })
+}
+
+function scenesIn(file: string): readonly Scene[] {
+  const lines = readFileSync(join(import.meta.dirname, 'records', file), 'utf8')
+    .split('\n')
+    .filter(Boolean)
+  const byId = Map.groupBy(lines.map(parsed), (line) => line.id)
+  return [...byId].map(([id, parts]) => ({
+    id,
+    start: Math.min(...parts.flatMap((part) => part.times.map(microsOf))),
+    byMachine: parts.some((part) => part.byMachine),
+    lines: parts.map(({ text, times }) => ({ text, times })),
+  }))
+}
+
+interface Parsed extends TimedLine {
+  readonly id: string
+  readonly byMachine: boolean
+}
+
+function parsed(text: string): Parsed {
+  // Written by make-records.ts: one of two known shapes.
+  const record = JSON.parse(text) as KubernetesLine | EcsLine
+  if ('auditID' in record) {
+    const times = [...new Set([record.requestReceivedTimestamp, record.stageTimestamp])]
+    return { text, times, id: record.auditID, byMachine: record.user.username?.startsWith('system:') === true }
+  }
+  return { text, times: [record['@timestamp']], id: record.event.id, byMachine: record.labels?.pipeline === 'nightly' }
+}
+
+interface KubernetesLine {
+  readonly auditID: string
+  readonly requestReceivedTimestamp: string
+  readonly stageTimestamp: string
+  readonly user: { readonly username?: string }
+}
+
+interface EcsLine {
+  readonly '@timestamp': string
+  readonly event: { readonly id: string }
+  readonly labels?: { readonly pipeline?: string }
+}
+
+/** To the microsecond: Date.parse knows milliseconds only. */
+function microsOf(time: string): number {
+  return Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26))
+}
