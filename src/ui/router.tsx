@@ -1,0 +1,58 @@
+import { createRootRouteWithContext, createRoute, createRouter, redirect } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import type { Me } from '../domain/answers.ts'
+import { SearchPage } from './search/search-page.tsx'
+import { parseSearch, searchUrlOf, stringifySearch } from './search/search-url.ts'
+import { Shell } from './shell/shell.tsx'
+
+interface Context {
+  readonly me: Me
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: function Root(): ReactNode {
+    return <Shell me={root.useRouteContext().me} />
+  },
+  notFoundComponent: () => (
+    <div className="empty">
+      <h2>There is no such page.</h2>
+      <p>
+        <a className="link" href="/events">
+          Search
+        </a>
+      </p>
+    </div>
+  ),
+})
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  beforeLoad: () => {
+    // eslint-disable-next-line typescript/only-throw-error -- the router's own way to redirect
+    throw redirect({ to: '/events', replace: true })
+  },
+})
+
+const events = createRoute({
+  getParentRoute: () => root,
+  path: '/events',
+  validateSearch: searchUrlOf,
+  component: SearchPage,
+})
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, events]),
+  parseSearch,
+  stringifySearch,
+  // App renders the router only when it knows who is signed in, and hands it in there.
+  context: { me: { name: '', scopes: [], install: '', version: '', hasEvents: true, sources: [], streams: [] } },
+  defaultPreload: false,
+  scrollRestoration: false,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import type { AuditEvent } from '../../domain/event.ts'
+import { rowsOf, textIn } from './fold.ts'
+
+let index = 0
+const stage = (request: string | undefined): AuditEvent => ({
+  '@timestamp': '2026-11-21T14:03:22.000Z',
+  event: { id: `e${index}` },
+  ...(request !== undefined && { http: { request: { id: request } } }),
+  whodid: { log: 'acme/n1/sample/2026-11', index: (index += 1) },
+})
+
+test('folds neighbours of one request into the first of them', () => {
+  const events = [stage('a'), stage('a'), stage('a'), stage('b'), stage('a')]
+  expect(rowsOf(events, true).map((row) => row.others.length)).toEqual([2, 0, 0])
+  expect(rowsOf(events, true)[0]?.event).toBe(events[0])
+})
+
+test('never folds events that name no request', () => {
+  expect(rowsOf([stage(undefined), stage(undefined)], true)).toHaveLength(2)
+})
+
+test('gives every event its own row when folding is off', () => {
+  expect(rowsOf([stage('a'), stage('a')], false)).toHaveLength(2)
+})
+
+test('finds no text through a prototype', () => {
+  expect(textIn({}, 'constructor', 'name')).toBeUndefined()
+  expect(textIn({ request: { id: 'r1' } }, 'request', 'id')).toBe('r1')
+})

@@ -1,0 +1,166 @@
+import { LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { Link, Outlet } from '@tanstack/react-router'
+import { useQueryClient } from '@tanstack/react-query'
+import type { Me } from '../../domain/answers.ts'
+import { signOut, useReadiness } from '../data/session.ts'
+import { Announcer } from '../parts/announcer.tsx'
+import { Layer } from '../parts/layer.tsx'
+import { offsetText } from '../text/time.ts'
+import { Mark } from './mark.tsx'
+import type { Preferences } from './preferences.ts'
+import { setPreference, usePreferences } from './preferences.ts'
+
+/** What is around every page: the pages there are, the server's state in words, the zone, and who is signed in. */
+export function Shell({ me }: { me: Me }): ReactNode {
+  return (
+    <div className="app">
+      <a className="skip" href="#results">
+        To the results
+      </a>
+      <Rail me={me} />
+      <Top me={me} />
+      <main className="page">
+        <Outlet />
+      </main>
+      <Announcer />
+    </div>
+  )
+}
+
+const THEMES: readonly Preferences['theme'][] = ['system', 'light', 'dark']
+const THEME_ICONS = { system: SunMoon, light: Sun, dark: Moon } as const
+
+function Rail({ me }: { me: Me }): ReactNode {
+  const { theme } = usePreferences()
+  const client = useQueryClient()
+  const ThemeIcon = THEME_ICONS[theme]
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system'
+  return (
+    <nav className="rail" aria-label="Pages">
+      <div className="brand">
+        <Mark />
+        <b>whodid</b>
+        <span>{me.install}</span>
+      </div>
+      <div className="pages">
+        <section>
+          <h2>Look</h2>
+          <ul>
+            <li>
+              <Link to="/events" aria-current="page" title="Search">
+                <Search className="i" />
+                <span>Search</span>
+              </Link>
+            </li>
+          </ul>
+        </section>
+        <section className="foot">
+          <ul>
+            <li>
+              <button type="button" title={`Theme: ${theme}`} onClick={() => setPreference('theme', next)}>
+                <ThemeIcon className="i" />
+                <span>Theme</span>
+                <span className="end">{theme}</span>
+              </button>
+            </li>
+            <li>
+              <button type="button" title="Sign out" onClick={() => void leave(client)}>
+                <LogOut className="i" />
+                <span>Sign out</span>
+              </button>
+            </li>
+          </ul>
+        </section>
+      </div>
+    </nav>
+  )
+}
+
+function Top({ me }: { me: Me }): ReactNode {
+  const { zone, theme } = usePreferences()
+  const client = useQueryClient()
+  const ready = useReadiness()
+  const dot = ready.state === 'recording' ? 'dot' : ready.state === 'waiting' ? 'dot is-waiting' : 'dot is-broken'
+  const now = Date.now()
+  return (
+    <header className="top">
+      <span className="brand only-narrow">
+        <Mark />
+      </span>
+      <h1>Search</h1>
+      <div className="end">
+        <span className="state-words" role="status">
+          <span className={dot} />
+          {ready.words}
+        </span>
+        <span className="separator only-wide" />
+        <button
+          type="button"
+          className="button is-ghost is-xs only-wide"
+          aria-keyshortcuts="u"
+          title="Switch between local time and UTC (u)"
+          onClick={() => setPreference('zone', zone === 'utc' ? 'local' : 'utc')}
+        >
+          {zone === 'utc' ? 'UTC' : 'Local'} <span className="muted num">UTC{offsetText(now, zone)}</span>
+        </button>
+        <Layer role="menu" name="You and your settings" className="avatar" layerClass="menu" label={initialOf(me.name)}>
+          {(close) => (
+            <>
+              {THEMES.map((each) => {
+                const Icon = THEME_ICONS[each]
+                return (
+                  <button
+                    key={each}
+                    type="button"
+                    role="menuitemradio"
+                    aria-checked={each === theme}
+                    onClick={() => {
+                      setPreference('theme', each)
+                      close()
+                    }}
+                  >
+                    <Icon className="i" />
+                    {each === 'system' ? 'Theme of the system' : `${each === 'light' ? 'Light' : 'Dark'} theme`}
+                    {each === theme && <span className="end">✓</span>}
+                  </button>
+                )
+              })}
+              {(['local', 'utc'] as const).map((each) => (
+                <button
+                  key={each}
+                  type="button"
+                  role="menuitemradio"
+                  aria-checked={each === zone}
+                  onClick={() => {
+                    setPreference('zone', each)
+                    close()
+                  }}
+                >
+                  <span className="i" />
+                  {each === 'utc' ? 'Times in UTC' : `Local times, UTC${offsetText(now, 'local')}`}
+                  {each === zone && <span className="end">✓</span>}
+                </button>
+              ))}
+              <button type="button" role="menuitem" onClick={() => void leave(client)}>
+                <LogOut className="i" />
+                Sign out {me.name}
+              </button>
+            </>
+          )}
+        </Layer>
+      </div>
+    </header>
+  )
+}
+
+function initialOf(name: string): string {
+  return /\p{L}|\p{N}/u.exec(name)?.[0].toUpperCase() ?? '·'
+}
+
+async function leave(client: ReturnType<typeof useQueryClient>): Promise<void> {
+  await signOut()
+  // Nothing of what was read stays in the page.
+  client.clear()
+  location.assign('/')
+}
