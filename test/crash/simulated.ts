@@ -1,4 +1,5 @@
 import { JOURNAL_MUTANTS, runJournal } from './journal-model.ts'
+import { LEDGER_MUTANTS, runLedger } from './ledger-model.ts'
 import type { Mutant } from './mutants.ts'
 
 /** What is put through crashes on the simulated disk: a run of one seed throws what it found wrong. */
@@ -8,7 +9,10 @@ interface Subject {
   readonly mutants: readonly Mutant[]
 }
 
-export const SUBJECTS: readonly Subject[] = [{ name: 'journal', run: runJournal, mutants: JOURNAL_MUTANTS }]
+export const SUBJECTS: readonly Subject[] = [
+  { name: 'journal', run: runJournal, mutants: JOURNAL_MUTANTS },
+  { name: 'ledger', run: runLedger, mutants: LEDGER_MUTANTS },
+]
 
 export interface Failure {
   readonly subject: string
