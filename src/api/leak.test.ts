@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { type TestApi, LOG, anApi, anEvent, bearer } from '../../test/an-api.ts'
-import { memoryReads } from '../../test/memory-reads.ts'
-import type { AuditEvent } from '../domain/event.ts'
+import { type TestApi, LOG, anApi, bearer } from '../../test/an-api.ts'
+import { TEST_LOG, aSealed, idOf } from '../../test/sealed-events.ts'
+import { encodeRows } from '../store/encode.ts'
+import { type Store, openStore } from '../store/store.ts'
 
-/** What must never be seen: stands in the hidden field and in the original of every event. */
-const CANARY = 'canary-8f3a@example.com'
-const ID = Buffer.alloc(16, 1).toString('base64url')
+/** What must never be seen: in the hidden fields of every event, and so in its original. */
+const HIDDEN = ['user.email', 'user.name', 'source.ip']
+const CANARIES = ['canary-8f3a@example.com', 'canary-name', '203.0.113.77'] as const
+const ID = idOf(1)
 
 /** A request for each route that the router knows. One without a case here fails below. */
 const CASES = new Map<string, { url: string; payload?: string }>([
@@ -45,25 +47,38 @@ const CASES = new Map<string, { url: string; payload?: string }>([
 ])
 
 let api: TestApi
+let store: Store
 let base: string
-let uiFolder: string
+let folder: string
 const anonymous = {}
 beforeAll(async () => {
-  uiFolder = mkdtempSync(join(tmpdir(), 'whodid-ui-'))
-  writeFileSync(join(uiFolder, 'index.html'), '<!doctype html>')
-  const events: AuditEvent[] = []
-  api = anApi({ uiFolder, reads: memoryReads(() => events), asOf: () => events.length })
-  for (let n = 0; n < 3; n++) {
-    const event = anEvent(n)
-    const original = JSON.stringify({ mail: CANARY })
-    events.push({ ...event, event: { ...event.event, original }, user: { name: 'ada', email: CANARY } })
-  }
+  folder = mkdtempSync(join(tmpdir(), 'whodid-leak-'))
+  writeFileSync(join(folder, 'index.html'), '<!doctype html>')
+  store = openStore({ folder: join(folder, 'engine'), log: () => {} })
+  await store.ready
+  await store.inserts.insert(threeEvents())
+  api = anApi({ uiFolder: folder, reads: store.reads, asOf: () => 3, acked: () => 3 })
   base = await api.app.listen({ host: '127.0.0.1', port: 0 })
 })
 afterAll(async () => {
   await api.close()
-  rmSync(uiFolder, { recursive: true, force: true })
+  await store.close()
+  rmSync(folder, { recursive: true, force: true })
 })
+
+function threeEvents() {
+  const [email, name, ip] = CANARIES
+  const event = { action: 'delete', outcome: 'success', original: JSON.stringify({ email, name, ip }) } as const
+  const made = [1, 2, 3].map((feed) =>
+    aSealed({ event, user: { name, email, id: 'u-1' }, source: { ip } }, { feed, index: feed - 1 }),
+  )
+  const events = () => Promise.resolve(made)
+  return { log: TEST_LOG, first: 0, last: 2, blocks: [encodeRows(made)], events, onRefused: () => expect.unreachable() }
+}
+
+function expectNoCanary(body: string): void {
+  for (const canary of CANARIES) expect(body).not.toContain(canary)
+}
 
 const routes = () =>
   api.routes
@@ -102,8 +117,7 @@ describe.each([...CASES.keys()])('%s', (name) => {
   test('tells nothing to a caller whom nobody knows', async () => {
     const answer = await call(name, anonymous)
     if (!isPublic(route()?.needs ?? [])) expect(answer.status).toBe(401)
-    expect(answer.body).not.toContain(CANARY)
-    expect(answer.body).not.toContain('ada')
+    expectNoCanary(answer.body)
   })
 
   test('tells nothing to a caller who lacks its permission', async () => {
@@ -113,23 +127,34 @@ describe.each([...CASES.keys()])('%s', (name) => {
     const answer = await call(name, bearer(api.token({ scope })))
     // A receiver's credential is its own: another token is nobody there.
     expect(answer.status).toBe(name.includes('/in/') ? 401 : 403)
-    expect(answer.body).not.toContain(CANARY)
-    expect(answer.body).not.toContain('ada')
+    expectNoCanary(answer.body)
   })
 
-  test('shows a hidden field to nobody from whom it is hidden', async () => {
-    const answer = await call(name, bearer(api.token({ scope: 'read', hide: ['user.email'] })))
-    expect(answer.body).not.toContain(CANARY)
-    expect(answer.body).not.toContain('"user.email"')
+  test('shows hidden fields to nobody from whom they are hidden', async () => {
+    const answer = await call(name, bearer(api.token({ scope: 'read', hide: HIDDEN })))
+    expectNoCanary(answer.body)
+    for (const path of HIDDEN) expect(answer.body).not.toContain(`"${path}"`)
   })
 })
 
-test('the canary is there for who may see it', async () => {
+test('the canaries are there for who may see them', async () => {
   const headers = bearer(api.token({ scope: 'read' }))
   for (const name of ['', '/:id', '/:id/original', '/:id/proof', '::tail']) {
-    expect((await call(`GET /v1/events${name}`, headers)).body).toContain(CANARY)
+    const { body } = await call(`GET /v1/events${name}`, headers)
+    for (const canary of CANARIES) expect(body).toContain(canary)
   }
-  expect((await call('GET /v1/fields', headers)).body).toContain('user.email')
+  const { body } = await call('GET /v1/events::summary', headers)
+  expect(body).toContain('canary-name')
+})
+
+test.each(HIDDEN)('nothing is found, counted or ordered by the hidden %s', async (path) => {
+  const headers = bearer(api.token({ scope: 'read', hide: HIDDEN }))
+  const refused = await fetch(`${base}/v1/events:summary?q=${path}:*`, { headers })
+  expect(refused.status).toBe(400)
+  for (const canary of CANARIES) {
+    const found = await fetch(`${base}/v1/events:summary?q=${encodeURIComponent(`"${canary}"`)}`, { headers })
+    expect(await found.json()).toMatchObject({ total: 0 })
+  }
 })
 
 test('a hidden field and one that never was are the same error', async () => {

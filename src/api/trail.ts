@@ -88,7 +88,7 @@ function eventOf(request: FastifyRequest, caller: Caller | undefined, act: Act, 
       ...(reason !== undefined && { reason }),
     },
     user: userOf(caller),
-    source: sourceOf(request),
+    ...sourceOf(request),
     ...(agent !== undefined && { user_agent: { original: agent.slice(0, 512) } }),
     audit: {
       ...(resource !== undefined && { resource: [resource] }),
@@ -108,7 +108,7 @@ function userOf(caller: Caller | undefined): NonNullable<AuditEvent['user']> {
 }
 
 /** The control socket has no address. */
-function sourceOf(request: FastifyRequest): NonNullable<AuditEvent['source']> {
+function sourceOf(request: FastifyRequest): Pick<AuditEvent, 'source'> {
   const ip = request.raw.socket.remoteAddress
-  return ip === undefined ? {} : { ip, address: ip }
+  return ip === undefined ? {} : { source: { ip, address: ip } }
 }
