@@ -8,20 +8,23 @@ import { wordPattern, wordsOf } from '../query/words.ts'
 import { columnOf } from './where-columns.ts'
 import { wellFormed } from './where-json.ts'
 import type { Parameters } from './where-parameters.ts'
-import { allOf, anyOf } from './where-tests.ts'
+import { allOf } from './where-tests.ts'
 
-/** The words of a text term, one behind the other, in one value of a visible block. The twin of query/free-text.ts. */
+/**
+ * The words of a text term, one behind the other, in one value of a visible block. The twin of query/free-text.ts. The
+ * expression that finds the words is written once: each time it stands in a statement it is compiled, for milliseconds.
+ */
 export function textCondition(term: TextTerm, hidden: HiddenFields, parameters: Parameters): string {
   const words = wordsOf(term.text, term.quoted)
   const visible = visibleBlocks(hidden)
-  const pattern = parameters.text(wordPattern(words))
-  const inHeader = HEADER_TEXTS.map((path) => `match(lowerUTF8(${columnOf(path)?.sql ?? "''"}), ${pattern})`)
-  const inBlocks = BLOCK_NAMES.filter((block) => visible.has(block)).map((block) => {
-    const all = words.map((word) => mayHold(block, word, parameters))
-    return allOf([...all, `arrayExists(s -> match(lowerUTF8(s), ${pattern}), ${valuesOf(block)})`])
+  const header = visible.has('header') ? HEADER_TEXTS.map((path) => columnOf(path)?.sql ?? "''") : []
+  const blocks = BLOCK_NAMES.filter((block) => visible.has(block)).map((block) => {
+    const mayHaveAll = allOf(words.map((word) => mayHold(block, word, parameters)))
+    return `if(${mayHaveAll}, ${valuesOf(block)}, [])`
   })
-  const parts = [...(visible.has('header') ? inHeader : []), ...inBlocks]
-  return parts.length === 0 ? 'false' : anyOf(parts)
+  if (header.length === 0 && blocks.length === 0) return 'false'
+  const values = `arrayConcat([${header.map((column) => `toString(${column})`).join(', ')}]${blocks.map((each) => `, ${each}`).join('')})`
+  return `arrayExists(s -> match(lowerUTF8(s), ${parameters.text(wordPattern(words))}), ${values})`
 }
 
 /** Texts and numbers of a block without its keys: in what JSON.stringify writes, only keys are followed by a colon. */
