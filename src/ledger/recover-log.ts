@@ -111,6 +111,8 @@ async function checkSizes(
   await checkSize(files, index)
   const entries = { path: `${log.folder}/entries.gz`, sizeBytes: bundles === 0 ? 0 : await log.endOf(bundles - 1) }
   await checkSize(files, entries)
+  // The last bundle must be whole: a wrong end in the index would have good ones cut off.
+  if (bundles > 0) await log.member(bundles - 1)
   const all = [index, entries]
   for (let level = 1; ; level++) {
     const hashes = { path: `${log.folder}/hashes.${level}`, sizeBytes: hashesAt(level, first) * 32 }
