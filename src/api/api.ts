@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
 
 import type { Permission } from '../auth/judge.ts'
+import { addBodyBudget } from './body-budget.ts'
 import type { ApiDeps } from './deps.ts'
 import { addEventReadRoutes } from './events-read.ts'
 import { addEventWriteRoutes } from './events-write.ts'
@@ -46,6 +47,8 @@ export function createApi(deps: ApiDeps): Api {
   takeBodiesAsBytes(app)
   addProblems(app, deps)
   addGate(app, deps, trail)
+  // Behind the gate: who may not call takes no room.
+  addBodyBudget(app, deps.limits)
   addHealthRoutes(app, deps)
   addSessionRoutes(app, deps, trail)
   addMeRoutes(app, deps)

@@ -35,6 +35,10 @@ export interface ApiDeps {
   readonly uiFolder: string | undefined
   readonly clock: Clock
   readonly limits: Limits
+  /** Who may read the logs without a credential: nobody, all but their entries, everybody. Default `none`. */
+  readonly publicLedger?: 'none' | 'tiles' | 'entries'
+  /** Where a proxy shows this server to browsers: its host and origin are ours too. */
+  readonly publicUrl?: string
   /** 32 bytes that seal cursors. Left out: new ones, so cursors end with the process. */
   readonly cursorKey?: Uint8Array
 }

@@ -132,3 +132,39 @@ test('an unknown path and a broken request are problems too', async () => {
   const answer = await api.app.inject({ method: 'POST', url: '/v1/session', payload: '{"secret":' })
   expect(answer.json()).toMatchObject({ status: 400, code: 'bad_request', detail: 'the body is no JSON' })
 })
+
+test('behind a proxy the public address is ours too', async () => {
+  const shown = anApi({ publicUrl: 'https://audit.example.com' })
+  const secret = shown.auth.createAdminLink()
+  const signIn = (host: string, origin: string) =>
+    shown.app.inject({ method: 'POST', url: '/v1/session', payload: { secret }, headers: { host, origin } })
+
+  expect((await signIn('audit.example.org', 'https://audit.example.org')).statusCode).toBe(403)
+  expect((await signIn('127.0.0.1:7421', 'https://audit.example.com')).statusCode).toBe(200)
+  await shown.close()
+})
+
+test('request bodies take no more memory together than is allowed, and free it when they are answered', async () => {
+  const waiting = Promise.withResolvers<void>()
+  const emitFor = () => async () => {
+    await waiting.promise
+    return { received: 1, kept: 1, dropped: 0, duplicate: 0, rejected: 0, shed: 0, results: [] }
+  }
+  const small = anApi({ emitFor, limits: { requestBytes: 100, inflateRatio: 200, records: 10 } })
+  const base = await small.app.listen({ host: '127.0.0.1', port: 0 })
+  const headers = bearer(small.token({ scope: 'ingest' }))
+  const answers: number[] = []
+  const send = async () => {
+    const answer = await fetch(`${base}/v1/events`, { method: 'POST', body: 'x'.repeat(90), headers })
+    answers.push(answer.status)
+  }
+  const sent = Promise.all(Array.from({ length: 20 }, send))
+  await expect.poll(() => answers).toEqual(Array.from({ length: 12 }, () => 429))
+  waiting.resolve()
+  await sent
+  expect(answers.slice(12)).toEqual(Array.from({ length: 8 }, () => 200))
+
+  await send()
+  expect(answers.at(-1)).toBe(200)
+  await small.close()
+})

@@ -36,9 +36,9 @@ export function addGate(app: FastifyInstance, deps: ApiDeps, trail: Trail): void
   app.decorateRequest('visibility')
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(SECURITY_HEADERS)
-    if (!isControlConnection(request.raw.socket)) refuseForeignHost(request)
+    if (!isControlConnection(request.raw.socket)) refuseForeignHost(request, deps.publicUrl)
     const caller = findCaller(request, deps)
-    refuseForeignOrigin(request, caller)
+    refuseForeignOrigin(request, caller, deps.publicUrl)
     const { needs = ['ADMIN'], isProbe } = request.routeOptions.config
     // Nothing is there: the answer is the same for everyone.
     if (request.is404) return
@@ -75,11 +75,12 @@ function refusal(status: 401 | 403, reason: string): AuditError {
  * On loopback any web page can reach us under a name of its own that resolves to 127.0.0.1 (DNS rebinding), so only
  * loopback's own names are answered there.
  */
-function refuseForeignHost(request: FastifyRequest): void {
+function refuseForeignHost(request: FastifyRequest, publicUrl: string | undefined): void {
   if (!isLoopbackAddress(request.raw.socket.localAddress ?? '127.0.0.1')) return
   const name = request.hostname.replace(/:\d+$/, '')
   if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || name === '::1') return
   if (/^127(\.\d{1,3}){3}$/.test(name)) return
+  if (publicUrl !== undefined && request.host === new URL(publicUrl).host) return
   const hint = 'open it as http://127.0.0.1:PORT or http://localhost:PORT'
   throw new AuditError('forbidden', 'this server listens on loopback and answers to its names only', { hint })
 }
@@ -91,12 +92,13 @@ export function isLoopbackAddress(address: string): boolean {
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** A cookie is sent by the browser whoever asks: what changes something must come from our own pages. */
-function refuseForeignOrigin(request: FastifyRequest, caller: Caller | undefined): void {
+function refuseForeignOrigin(request: FastifyRequest, caller: Caller | undefined, publicUrl: string | undefined): void {
   if (SAFE_METHODS.has(request.method)) return
   const origin = request.headers.origin
   const isSignIn = request.routeOptions.url === '/v1/session'
   if (caller?.kind !== 'session' && !(isSignIn && origin !== undefined)) return
   if (origin === `${request.protocol}://${request.host}`) return
+  if (publicUrl !== undefined && origin === new URL(publicUrl).origin) return
   const hint = 'requests with a session cookie must come from the pages of this server; scripts use a token'
   throw new AuditError('forbidden', 'this request comes from another site', { hint })
 }

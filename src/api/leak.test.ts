@@ -34,6 +34,7 @@ const CASES = new Map<string, { url: string; payload?: string }>([
   ['GET /v1/tokens', { url: '/v1/tokens' }],
   ['DELETE /v1/tokens/:id', { url: '/v1/tokens/aaaaaaaaaaaa' }],
   ['GET /log', { url: '/log' }],
+  ['GET /log/:install/:node/:stream/:period/tile/entries/*', { url: `/log/${LOG}/tile/entries/000.p/3` }],
   ['GET /log/*', { url: `/log/${LOG}/checkpoint` }],
   ['GET /in/:name', { url: '/in/prod-1' }],
   ['POST /in/:name', { url: '/in/prod-1', payload: '{}' }],

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 
 import packageJson from '../../package.json' with { type: 'json' }
 import { adminLinkCommand } from './admin-link.ts'
+import { configCommand } from './config.ts'
 import { complain } from './complain.ts'
 import type { Io } from './io.ts'
 import { protectOperands } from './operands.ts'
@@ -44,6 +45,7 @@ function createProgram(io: Io): Command {
     verifyCommand(io),
     tokenCommand(io),
     adminLinkCommand(io),
+    configCommand(io),
   ]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program
