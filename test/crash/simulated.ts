@@ -1,6 +1,7 @@
 import { JOURNAL_MUTANTS, runJournal } from './journal-model.ts'
 import { LEDGER_MUTANTS, runLedger } from './ledger-model.ts'
 import type { Mutant } from './mutants.ts'
+import { runWritePath } from './write-path-model.ts'
 
 /** What is put through crashes on the simulated disk: a run of one seed throws what it found wrong. */
 interface Subject {
@@ -12,6 +13,7 @@ interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   { name: 'journal', run: runJournal, mutants: JOURNAL_MUTANTS },
   { name: 'ledger', run: runLedger, mutants: LEDGER_MUTANTS },
+  { name: 'write path', run: runWritePath, mutants: [] },
 ]
 
 export interface Failure {
@@ -20,15 +22,17 @@ export interface Failure {
   readonly error: unknown
 }
 
-/** Runs each subject (a mutant's: that one) with seeds 1, 2 … Ends at the first failure when there is a mutant. */
+/** Runs each subject (only `subject`; a mutant's own) with seeds 1, 2 … Ends at the first failure when there is a mutant. */
 export async function runSimulated(options: {
   readonly seeds: number
   readonly mutant?: Mutant
+  readonly subject?: string
 }): Promise<readonly Failure[]> {
   const { seeds, mutant } = options
   const failures: Failure[] = []
   for (const subject of SUBJECTS) {
     if (mutant && !subject.mutants.includes(mutant)) continue
+    if (options.subject !== undefined && options.subject !== subject.name) continue
     for (let seed = 1; seed <= seeds; seed++) {
       try {
         await subject.run(seed, mutant)
