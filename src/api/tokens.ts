@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 import type { TokenInfo, TokenRequest } from '../auth/tokens.ts'
 import { formatMillis } from '../domain/time.ts'
+import { name as sourceName } from '../sources/config.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseBody } from './input.ts'
 import type { Trail } from './trail.ts'
@@ -22,10 +23,7 @@ export interface TokenAnswer {
 const newToken = z.strictObject({
   scope: z.enum(['ingest', 'read', 'admin']),
   name: z.string().trim().min(1).max(100).optional(),
-  source: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'use lower-case letters, digits and -, 63 at most')
-    .optional(),
+  source: sourceName.refine((word) => word !== 'whodid', 'whodid is our own trail: nobody writes as it').optional(),
   expires: z
     .string()
     .regex(/^([1-9]\d{0,4}[hdwy]|never)$/, 'write 12h, 90d, 8w, 1y or never')

@@ -30,7 +30,8 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function createProgram(io: Io): Command {
+/** All commands. */
+export function createProgram(io: Io): Command {
   const program = new Command('whodid')
     .description('The open audit log: what happened, who did it, and proof that nobody changed the record.')
     .version(packageJson.version)

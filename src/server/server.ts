@@ -209,6 +209,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       uiFolder: options.uiFolder,
       clock,
       limits: DEFAULT_LIMITS,
+      publicLedger: config.ledger.public,
     })
 
     /** Written once the server can be reached, and again for each new engine. */

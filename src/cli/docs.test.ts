@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { expect, test } from 'vitest'
+
+import { createProgram } from './cli.ts'
+
+const docs = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8')
+
+/** Commands that do something, by their whole name. */
+function leavesOf(command: Command, path: readonly string[] = []): [name: string, command: Command][] {
+  return command.commands.flatMap((each) =>
+    each.commands.length > 0
+      ? leavesOf(each, [...path, each.name()])
+      : [[[...path, each.name()].join(' '), each] as [string, Command]],
+  )
+}
+
+const program = createProgram({
+  out: () => true,
+  err: () => {},
+  drained: () => Promise.resolve(),
+  isTerminal: false,
+  isErrTerminal: false,
+  columns: 80,
+  env: {},
+  signal: new AbortController().signal,
+})
+
+test.each(leavesOf(program))('docs/cli.md tells of %s and each of its options', (name, command) => {
+  expect(docs).toContain(`whodid ${name}`)
+  for (const { long, short } of command.options) expect(docs).toMatch(new RegExp(`${long}\\b|${short} `))
+})
