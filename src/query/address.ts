@@ -33,6 +33,12 @@ export function canonicalAddress(text: string): string | undefined {
 }
 
 function addressBytes(text: string): readonly number[] | undefined {
+  // Not the mapped address, for which the library takes it: RFC 4291 section 2.5.5.1, as the store's engine reads it.
+  const compatible = /^::(\d+\.\d+\.\d+\.\d+)$/.exec(text)?.[1]
+  if (compatible !== undefined) {
+    const mapped = addressBytes(compatible)
+    return mapped && [...new Uint8Array(12), ...mapped.slice(12)]
+  }
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text).toIPv4MappedAddress().toByteArray()
   // A zone (`fe80::1%eth0`) names an interface of the machine that wrote it: it is no part of the address.
   if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined

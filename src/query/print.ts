@@ -15,7 +15,7 @@ export function printQuery(query: Query): string {
     case 'field':
       return printTerm(query.field, query.tests.map(printTest))
     case 'has':
-      return printTerm('has', [escapeName(query.field)])
+      return printTerm('has', [printValue(query.field)])
     case 'text':
       return query.quoted ? quote(query.text) : escapeWord(query.text.split('*'))
     case 'time':
@@ -34,7 +34,7 @@ export function printTerm(field: string, values: readonly string[]): string {
 }
 
 function printNot(part: Query): string {
-  if (part.kind === 'has') return printTerm('missing', [escapeName(part.field)])
+  if (part.kind === 'has') return printTerm('missing', [printValue(part.field)])
   const inner = printQuery(part)
   return part.kind === 'and' || part.kind === 'or' ? `-(${inner})` : `-${inner}`
 }

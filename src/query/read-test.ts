@@ -50,9 +50,9 @@ function textTest(element: Element, field: Field): Test {
     const hint = `To search for the text, put it in quotes: "${op}${shown(pieces.join('*'))}"`
     throw fault(`${op} works on numbers and times; ${field.path} holds text`, element, { hint })
   }
+  refuseRegex(element)
   if (pieces.length > 1) return { kind: 'pattern', pieces, start, end }
   const [value = ''] = pieces
-  refuseRegex(element, value)
   if (field.values && !field.values.includes(value.toLowerCase())) {
     const suggestion = nearest(value, field.values)
     throw fault(`${field.path} is ${listed(field.values)}, never ${shown(value)}`, element, { suggestion })
@@ -60,8 +60,11 @@ function textTest(element: Element, field: Field): Test {
   return { kind: 'text', value, start, end }
 }
 
-function refuseRegex(element: Element, value: string): void {
-  if (element.quoted || !/^\/.+\/[a-z]*$/s.test(value)) return
+/** A path with wildcards may begin and end with a slash; `.*` is what only an expression has. */
+function refuseRegex(element: Element): void {
+  const value = element.pieces.join('*')
+  const isExpression = /^\/.+\/[a-z]*$/s.test(value) && (element.pieces.length === 1 || value.includes('.*'))
+  if (element.quoted || !isExpression) return
   const hint = 'Use * for anything, or put the value in quotes to search for the text itself'
   throw fault('Regular expressions are not there yet', element, { hint, suggestion: `"${value}"` })
 }
