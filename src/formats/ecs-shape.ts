@@ -18,23 +18,30 @@ export type Shaped = { readonly kind: 'shaped'; readonly event: JsonObject } | R
  */
 export function shapedEvent(record: JsonObject): Shaped {
   const faults: Reject[] = []
-  const event = shapedObject(record, '', faults)
+  const event = shapedObject(record, declaredTree(), '', faults)
   return faults[0] ?? { kind: 'shaped', event }
 }
 
-function shapedObject(value: JsonObject, path: string, faults: Reject[]): JsonObject {
-  const shaped: [string, Json][] = []
-  for (const [key, member] of members(value, path, faults)) {
-    const at = path === '' ? key : `${path}.${key}`
-    const field = declared(at)
-    const kept = field === undefined ? member : shapedField(field, member, at, faults)
-    if (kept !== undefined && kept !== null) shaped.push([key, kept])
+function shapedObject(value: JsonObject, declared: Declared, path: string, faults: Reject[]): JsonObject {
+  // Only keys that parseRecord let through, and names that were checked: none of them is __proto__.
+  const shaped: Record<string, Json> = {}
+  const nested = hasDottedKey(value) ? nestedKeys(value, path, faults) : value
+  for (const key of Object.keys(nested)) {
+    const member = nested[key]
+    const below = declared.below.get(key)
+    const kept = below === undefined || member === undefined ? member : shapedField(below, member, path, faults)
+    if (kept !== undefined && kept !== null) shaped[key] = kept
   }
-  return Object.fromEntries(shaped)
+  return shaped
 }
 
-/** Members of an object, dotted keys taken apart at their first dot and joined with the object they belong to. */
-function members(value: JsonObject, path: string, faults: Reject[]): Iterable<readonly [string, Json]> {
+function hasDottedKey(value: JsonObject): boolean {
+  for (const key of Object.keys(value)) if (key.includes('.')) return true
+  return false
+}
+
+/** Dotted keys taken apart at their first dot and joined with the object they belong to. */
+function nestedKeys(value: JsonObject, path: string, faults: Reject[]): JsonObject {
   const found = new Map<string, Json>()
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
@@ -42,10 +49,20 @@ function members(value: JsonObject, path: string, faults: Reject[]): Iterable<re
     const [name, below] = dot < 0 ? [key, member] : [key.slice(0, dot), { [key.slice(dot + 1)]: member }]
     const before = found.get(name)
     const joined = before === undefined ? below : join(before, below)
-    if (joined === undefined) faults.push(saidTwice(path === '' ? key : `${path}.${key}`))
+    if (name === '' || name === '__proto__') faults.push(noName(joinedPath(path, key)))
+    else if (joined === undefined) faults.push(saidTwice(joinedPath(path, key)))
     else found.set(name, joined)
   }
-  return found
+  return Object.fromEntries(found)
+}
+
+function joinedPath(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}
+
+function noName(path: string): Reject {
+  const message = `${path} has a part that is no name of a field`
+  return { kind: 'reject', reason: 'wrong_type', path, message }
 }
 
 /** Two objects as one; undefined when they say the same field twice, or one of them is no object. */
@@ -66,45 +83,45 @@ function saidTwice(path: string): Reject {
   return { kind: 'reject', reason: 'wrong_type', path, message }
 }
 
-function shapedField(field: Field, value: Json, path: string, faults: Reject[]): Json | undefined {
+function shapedField(declared: Declared, value: Json, parent: string, faults: Reject[]): Json | undefined {
+  const { field, isLabels } = declared
   if (value === null) return undefined
-  if (path === 'labels') return labelsOf(value, faults)
-  if (field.type === 'object' && field.open !== true) return objectsOf(field, value, path, faults)
-  if (field.open === true) return openOf(field, value, path, faults)
-  if (field.array === true) return listOf(field, value, path, faults)
-  return scalarOf(field, value, path, faults)
+  if (field === undefined) return isObject(value) ? shapedObject(value, declared, parent, faults) : value
+  if (isLabels) return labelsOf(value, faults)
+  if (field.type === 'object' && field.open !== true) return objectsOf(declared, field, value, faults)
+  if (field.open === true) return openOf(field, value, faults)
+  if (field.array === true) return listOf(field, value, faults)
+  return scalarOf(field, value, faults)
 }
 
-function objectsOf(field: Field, value: Json, path: string, faults: Reject[]): Json | undefined {
-  if (field.array === true) {
-    const items: readonly Json[] = isList(value) ? value : [value]
-    return items.map((item) => oneObject(item, path, faults)).filter((item) => item !== undefined)
-  }
-  return oneObject(value, path, faults)
+function objectsOf(declared: Declared, field: Field, value: Json, faults: Reject[]): Json | undefined {
+  if (field.array !== true) return oneObject(declared, field, value, faults)
+  const items: readonly Json[] = isList(value) ? value : [value]
+  return items.map((item) => oneObject(declared, field, item, faults)).filter((item) => item !== undefined)
 }
 
-function oneObject(value: Json, path: string, faults: Reject[]): JsonObject | undefined {
-  if (isObject(value)) return shapedObject(value, path, faults)
-  faults.push(wrongType(path, 'an object', value))
+function oneObject(declared: Declared, field: Field, value: Json, faults: Reject[]): JsonObject | undefined {
+  if (isObject(value)) return shapedObject(value, declared, field.path, faults)
+  faults.push(wrongType(field.path, 'an object', value))
   return undefined
 }
 
 /** The source's own: only an object stays one. */
-function openOf(field: Field, value: Json, path: string, faults: Reject[]): Json | undefined {
+function openOf(field: Field, value: Json, faults: Reject[]): Json | undefined {
   if (field.type !== 'object' || isObject(value) || (isList(value) && value.every(isObject))) return value
-  faults.push(wrongType(path, 'an object', value))
+  faults.push(wrongType(field.path, 'an object', value))
   return undefined
 }
 
-function listOf(field: Field, value: Json, path: string, faults: Reject[]): Json {
+function listOf(field: Field, value: Json, faults: Reject[]): Json {
   const items: readonly Json[] = isList(value) ? value : [value]
-  return items.map((item) => scalarOf(field, item, path, faults)).filter((item) => item !== undefined)
+  return items.map((item) => scalarOf(field, item, faults)).filter((item) => item !== undefined)
 }
 
-function scalarOf(field: Field, value: Json, path: string, faults: Reject[]): Json | undefined {
+function scalarOf(field: Field, value: Json, faults: Reject[]): Json | undefined {
   const expected = whatIsWrong(field, value)
   if (expected === undefined) return value
-  faults.push(wrongType(path, expected, value))
+  faults.push(wrongType(field.path, expected, value))
   return undefined
 }
 
@@ -160,10 +177,35 @@ function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value)
 }
 
-let byPath: ReadonlyMap<string, Field> | undefined
+/** The declared fields as the tree that a record is. By path only: a short name of the query language is no field. */
+interface Declared {
+  readonly field: Field | undefined
+  readonly isLabels: boolean
+  readonly below: Map<string, Declared>
+}
 
-/** By path only: a short name of the query language is no field of a record. */
-function declared(path: string): Field | undefined {
-  byPath ??= new Map(allFields().map((field) => [field.path, field]))
-  return byPath.get(path)
+let tree: Declared | undefined
+
+function declaredTree(): Declared {
+  if (tree !== undefined) return tree
+  tree = { field: undefined, isLabels: false, below: new Map() }
+  for (const field of allFields()) plant(tree, field)
+  return tree
+}
+
+function plant(root: Declared, field: Field): void {
+  let at = root
+  const segments = field.path.split('.')
+  for (const [depth, segment] of segments.entries()) {
+    const isLast = depth === segments.length - 1
+    const before = at.below.get(segment)
+    const isHere = isLast ? field : before?.field
+    const next = {
+      field: isHere,
+      isLabels: field.path === 'labels',
+      below: before?.below ?? new Map<string, Declared>(),
+    }
+    if (before === undefined || isLast) at.below.set(segment, next)
+    at = before === undefined || isLast ? next : before
+  }
 }

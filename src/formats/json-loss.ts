@@ -31,11 +31,16 @@ const BACKSLASH = 0x5c
 const EXACT_DIGITS = 15
 
 function closingQuote(text: string, from: number): number {
-  for (let at = from + 1; ; at++) {
-    const char = text.charCodeAt(at)
-    if (char === BACKSLASH) at++
-    else if (char === QUOTE || Number.isNaN(char)) return at
-  }
+  let at = text.indexOf('"', from + 1)
+  while (at >= 0 && isEscaped(text, at)) at = text.indexOf('"', at + 1)
+  return at < 0 ? text.length : at
+}
+
+/** Behind an odd number of backslashes. */
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1
+  while (text.charCodeAt(before) === BACKSLASH) before--
+  return (at - before) % 2 === 0
 }
 
 function endOfNumber(text: string, from: number): number {
@@ -54,7 +59,8 @@ function isExact(number: string): boolean {
 
 function countMembers(value: Json | undefined): number {
   if (typeof value !== 'object' || value === null) return 0
-  const inside: readonly (Json | undefined)[] = Object.values(value)
-  const own = Array.isArray(value) ? 0 : inside.length
-  return inside.reduce<number>((sum, each) => sum + countMembers(each), own)
+  const inside: readonly (Json | undefined)[] = Array.isArray(value) ? value : Object.values(value)
+  let members = Array.isArray(value) ? 0 : inside.length
+  for (const each of inside) members += countMembers(each)
+  return members
 }

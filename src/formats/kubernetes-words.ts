@@ -71,19 +71,8 @@ export const CATEGORY_OF_RESOURCE: ReadonlyMap<string, string> = new Map([
 /** Plurals that no rule of spelling takes apart rightly, and words that look like plurals. */
 const SINGULARS: ReadonlyMap<string, string> = new Map([
   ['endpoints', 'endpoints'],
-  ['ingresses', 'ingress'],
-  ['ingressclasses', 'ingressclass'],
-  ['priorityclasses', 'priorityclass'],
-  ['runtimeclasses', 'runtimeclass'],
-  ['storageclasses', 'storageclass'],
-  ['deviceclasses', 'deviceclass'],
-  ['componentstatuses', 'componentstatus'],
-  ['ipaddresses', 'ipaddress'],
   ['prometheuses', 'prometheus'],
   ['metrics', 'metrics'],
-  ['leases', 'lease'],
-  ['bases', 'base'],
-  ['databases', 'database'],
   ['caches', 'cache'],
 ])
 
@@ -93,7 +82,7 @@ export function singular(plural: string): string {
   const known = SINGULARS.get(word)
   if (known !== undefined) return known
   if (word.endsWith('ies') && word.length > 4) return `${word.slice(0, -3)}y`
-  if (/(?:sses|shes|ches|xes|zes)$/.test(word)) return word.slice(0, -2)
+  if (/(?:ss|sh|ch|x|z|status)es$/.test(word)) return word.slice(0, -2)
   if (word.endsWith('ss') || word.endsWith('us') || word.endsWith('is')) return word
   return word.endsWith('s') ? word.slice(0, -1) : word
 }

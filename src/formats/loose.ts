@@ -25,3 +25,21 @@ export function isObject(value: unknown): value is JsonObject {
 function own(record: JsonObject | undefined, name: string): Json | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
 }
+
+type Filled<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+
+/** Without fields that hold nothing: undefined, '', {} and []. The keys are our own. */
+export function dropEmpty<T extends object>(fields: T): Filled<T> {
+  const kept: Record<string, unknown> = {}
+  for (const key of Object.keys(fields)) {
+    const value: unknown = Reflect.get(fields, key)
+    if (!isEmpty(value)) kept[key] = value
+  }
+  // Optional fields may be missing in the result; every declared type here takes that.
+  return kept as Filled<T>
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === '') return true
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}

@@ -59,14 +59,16 @@ function parseSafely(text: string): { readonly value: Json; readonly unsafeKeys:
     const value: Json = parse(json, { protoAction: 'remove', constructorAction: 'remove' })
     return { value, unsafeKeys: true }
   } catch (error) {
-    return `the record is not JSON: ${withoutExcerpt(error)}`
+    return `the record is not JSON: ${withoutExcerpt(error, json.length)}`
   }
 }
 
 /** V8 quotes the text it could not read; a message holds no contents of records. */
-function withoutExcerpt(error: unknown): string {
+function withoutExcerpt(error: unknown, length: number): string {
   const message = error instanceof Error ? error.message : ''
-  const position = /at position \d+/.exec(message)?.[0]
-  if (/end of JSON input|Unterminated/i.test(message)) return 'it ends too early'
-  return position === undefined ? 'it cannot be read' : `it cannot be read ${position}`
+  const position = /at position (\d+)/.exec(message)?.[1]
+  if (position === undefined ? message.includes('end of JSON input') : Number(position) >= length) {
+    return 'it ends too early'
+  }
+  return position === undefined ? 'it cannot be read' : `it cannot be read at position ${position}`
 }
