@@ -9,22 +9,28 @@ import { SignIn } from './shell/sign-in.tsx'
 
 const linkSecret = takeLinkSecret()
 
+interface Door {
+  readonly isOpening: boolean
+  /** Why the link did not work. */
+  readonly refused?: string
+}
+
 /** Signs in with the link that was opened, if one was; then shows the pages, or how to get a link. */
 export function App(): ReactNode {
   const client = useQueryClient()
-  const [door, setDoor] = useState<'opening' | 'open' | string>(linkSecret === undefined ? 'open' : 'opening')
+  const [door, setDoor] = useState<Door>({ isOpening: linkSecret !== undefined })
   useEffect(() => {
     if (linkSecret === undefined) return
     void enter(linkSecret).then(async (refused) => {
       await client.invalidateQueries({ queryKey: meOptions.queryKey })
-      setDoor(refused ?? 'open')
+      setDoor({ isOpening: false, ...(refused !== undefined && { refused }) })
     })
   }, [client])
-  const me = useQuery({ ...meOptions, enabled: door !== 'opening' })
-  if (door === 'opening' || (me.isPending && me.failureReason === null)) return null
+  const me = useQuery({ ...meOptions, enabled: !door.isOpening })
+  if (door.isOpening || (me.isPending && me.failureReason === null)) return null
   if (me.data !== undefined) return <RouterProvider router={router} context={{ me: me.data }} />
   const offline = me.failureReason instanceof AuditError && me.failureReason.code === 'io_failed'
-  return <SignIn refused={door === 'open' ? undefined : door} offline={offline} />
+  return <SignIn refused={door.refused} offline={offline} />
 }
 
 /** Undefined: signed in. Else why not, in words. Entered once, also where React renders twice. */

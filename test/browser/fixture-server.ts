@@ -71,7 +71,7 @@ export async function startFixtureServer(events: readonly Invented[]): Promise<F
   let ledger = ledgerOf(() => stored)
   const record = (more: readonly Invented[]): void => {
     for (const event of more) stored.push(sealed(event, stored.length))
-    for (const call of [...waiting]) call()
+    for (const call of waiting) call()
   }
   record(events)
   const deps: ApiDeps = {
@@ -183,12 +183,12 @@ function guarded(reads: Reads, engine: () => 'up' | 'down' | 'slow'): Reads {
 }
 
 function readsOf(stored: readonly Sealed[]): Reads {
-  const matching = (run: Run): readonly { sealed: Sealed; feed: number }[] => {
+  const matching = (run: Run): readonly { row: Sealed; feed: number }[] => {
     const test = run.query === undefined ? () => true : predicate(run.query)
     return stored
       .slice(0, run.asOf)
-      .map((sealed, at) => ({ sealed, feed: at + 1 }))
-      .filter(({ sealed: { timeUs, event } }) => {
+      .map((row, at) => ({ row, feed: at + 1 }))
+      .filter(({ row: { timeUs, event } }) => {
         const ms = timeUs / 1000
         return (
           ms >= (run.sinceMs ?? Number.NEGATIVE_INFINITY) &&
@@ -196,7 +196,7 @@ function readsOf(stored: readonly Sealed[]): Reads {
           test(event)
         )
       })
-      .toSorted((a, b) => b.sealed.timeUs - a.sealed.timeUs || b.feed - a.feed)
+      .toSorted((a, b) => b.row.timeUs - a.row.timeUs || b.feed - a.feed)
   }
   const find = (id: string): Sealed | undefined => stored.find(({ event }) => event.event.id === id)
   return {
@@ -207,13 +207,13 @@ function readsOf(stored: readonly Sealed[]): Reads {
       const last = page.at(-1)
       const more = last !== undefined && start + limit < rows.length
       return {
-        events: page.map(({ sealed }) => sealed.event),
+        events: page.map(({ row }) => row.event),
         rowsRead: stored.length,
-        ...(more && { next: { timeUs: last.sealed.timeUs, feed: last.feed } }),
+        ...(more && { next: { timeUs: last.row.timeUs, feed: last.feed } }),
       }
     },
     async summary({ zone = 'UTC', ...run }) {
-      const events = matching(run).map(({ sealed }) => sealed)
+      const events = matching(run).map(({ row }) => row)
       const since = run.sinceMs ?? 0
       const until = run.untilMs ?? Date.now()
       const edges = bucketEdges(since, until, zone)

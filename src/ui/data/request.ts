@@ -26,7 +26,9 @@ export async function request(path: string, params: Params = {}, init: RequestIn
 }
 
 export async function requestJson<Answer>(path: string, params: Params = {}, init: RequestInit = {}): Promise<Answer> {
-  const response = await request(path, params, { ...init, headers: { accept: 'application/json', ...init.headers } })
+  const headers = new Headers(init.headers)
+  headers.set('accept', 'application/json')
+  const response = await request(path, params, { ...init, headers })
   // The API's own contract (domain/answers.ts): same repository, same version, same origin.
   return (await response.json()) as Answer
 }
@@ -79,7 +81,7 @@ async function problemOf(response: Response): Promise<Problem> {
   try {
     const body: unknown = await response.json()
     // Every field is optional, so any object is a problem.
-    return typeof body === 'object' && body !== null ? (body as Problem) : {}
+    return typeof body === 'object' && body !== null ? body : {}
   } catch {
     // A body that is not JSON says nothing; the status still does.
     return {}

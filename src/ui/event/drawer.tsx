@@ -10,7 +10,7 @@ import {
   X,
 } from 'lucide-react'
 import type { ReactNode, RefObject } from 'react'
-import { useEffect, useRef } from 'react'
+import { useEffect, useImperativeHandle, useRef } from 'react'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { AuditError } from '../../domain/errors.ts'
 import type { AuditEvent } from '../../domain/event.ts'
@@ -19,6 +19,7 @@ import { plainSentence } from '../../domain/sentence.ts'
 import { isNotYet, useProofReport } from '../data/proof.ts'
 import { copyText } from '../parts/copy.tsx'
 import { Layer } from '../parts/layer.tsx'
+import { useNow } from '../parts/use-now.ts'
 import { saveFile } from '../parts/save-file.ts'
 import { SentenceText } from '../parts/sentence-text.tsx'
 import { STATE_WORDS, StateMark } from '../parts/state-mark.tsx'
@@ -46,7 +47,7 @@ export interface DrawerProps {
   readonly zone: Zone
   readonly link: () => string
   readonly actions: EventActions
-  readonly verifier: RefObject<(() => void) | undefined>
+  readonly verifier: RefObject<(() => void) | null>
   readonly onTab: (tab: Tab) => void
   readonly onMove: (step: number) => void
   readonly onClose: () => void
@@ -65,10 +66,8 @@ export function Drawer(props: DrawerProps): ReactNode {
     if (event !== undefined && report !== undefined)
       setChecked(keyOf(event), brokenKind(report) === undefined ? 'valid' : 'broken')
   }, [event, report])
-  const refetch = proof.refetch
-  useEffect(() => {
-    verifier.current = () => void refetch()
-  }, [verifier, refetch])
+  const { refetch } = proof
+  useImperativeHandle(verifier, () => () => void refetch(), [refetch])
   return (
     <aside className="drawer" aria-labelledby="drawer-title" tabIndex={-1} id="drawer">
       <DrawerHead {...props} event={shown} />
@@ -99,12 +98,12 @@ export function Drawer(props: DrawerProps): ReactNode {
 }
 
 function DrawerHead({ event, zone, onMove, onClose }: DrawerProps): ReactNode {
-  const title = useRef<HTMLHeadingElement>(null)
+  const now = useNow()
   const at = event === undefined ? Number.NaN : Date.parse(event['@timestamp'])
   const state = event === undefined ? undefined : stateOf(event)
   return (
     <header className="drawer-head">
-      <h2 id="drawer-title" ref={title} title={event === undefined ? undefined : plainSentence(event).slice(0, 500)}>
+      <h2 id="drawer-title" title={event === undefined ? undefined : plainSentence(event).slice(0, 500)}>
         {event === undefined ? 'One event' : <SentenceText event={event} limit={300} />}
       </h2>
       <div className="drawer-acts">
@@ -158,7 +157,7 @@ function DrawerHead({ event, zone, onMove, onClose }: DrawerProps): ReactNode {
                 {fraction(event['@timestamp'])} <span className="muted">UTC{offsetText(at, zone)}</span>
               </time>
               <span className="muted only-wide">·</span>
-              <span className="muted num only-wide">{relativeText(at, Date.now())}</span>
+              <span className="muted num only-wide">{relativeText(at, now)}</span>
             </>
           )}
         </p>

@@ -25,13 +25,14 @@ export function flatten(event: object): readonly FieldLine[] {
       else for (const [name, each] of entries.toReversed()) waiting.push({ path: name, value: each, depth: depth + 1 })
       continue
     }
-    if (value === undefined) continue
-    lines.push({ path, text: String(value), kind: value === null ? 'null' : kindOf(value) })
+    if (value !== undefined)
+      lines.push({ path, text: typeof value === 'string' ? value : JSON.stringify(value), kind: kindOf(value) })
   }
   return lines
 }
 
 function kindOf(value: unknown): FieldLine['kind'] {
+  if (value === null) return 'null'
   if (typeof value === 'number') return 'number'
   return typeof value === 'boolean' ? 'boolean' : 'string'
 }

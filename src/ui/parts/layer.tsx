@@ -1,5 +1,5 @@
 import type { ReactNode, RefObject } from 'react'
-import { useEffect, useId, useRef, useState } from 'react'
+import { useEffect, useId, useImperativeHandle, useRef, useState } from 'react'
 
 export interface LayerProps {
   /** The button's looks. */
@@ -9,7 +9,7 @@ export interface LayerProps {
   readonly layerClass?: string
   readonly role: 'menu' | 'dialog'
   /** Opens it from outside, as a shortcut does. */
-  readonly opener?: RefObject<(() => void) | undefined>
+  readonly opener?: RefObject<(() => void) | null>
   readonly children: (close: () => void) => ReactNode
 }
 
@@ -19,19 +19,23 @@ export function Layer({ className, label, name, layerClass = '', role, opener, c
   const anchor = useRef<HTMLSpanElement>(null)
   const button = useRef<HTMLButtonElement>(null)
   const id = useId()
-  const close = (): void => {
-    setOpen(false)
-    button.current?.focus()
-  }
+  const close = (): void => setOpen(false)
   useOutside(anchor, open, () => setOpen(false))
+  useImperativeHandle(opener, () => () => setOpen(true), [])
   useEffect(() => {
-    if (opener !== undefined) opener.current = () => setOpen(true)
-  }, [opener])
-  useEffect(() => {
-    if (open) anchor.current?.querySelector<HTMLElement>('[data-autofocus], .layer button, .layer input')?.focus()
+    if (!open) return
+    const within = anchor.current
+    const from = button.current
+    within?.querySelector<HTMLElement>('[data-autofocus], .layer button, .layer input')?.focus()
+    // Back to the button, unless the reader went somewhere else.
+    return () => {
+      const isLost = document.activeElement === null || document.activeElement === document.body
+      if (isLost || within?.contains(document.activeElement) === true) from?.focus()
+    }
   }, [open])
   return (
     <span
+      role="presentation"
       className="layer-anchor"
       ref={anchor}
       onKeyDown={(event) => {

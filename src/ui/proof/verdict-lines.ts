@@ -30,9 +30,9 @@ export function checkedCount(lines: readonly Line[]): number {
 
 /** A fork is said as such: it accuses the log, not the event. */
 export function brokenKind({ verdicts }: ProofReport): 'event' | 'fork' | undefined {
-  const { unchanged, included, signed, consistent } = verdicts
-  if ([unchanged, included, signed].some((verdict) => verdict.kind === 'no')) return 'event'
-  return consistent.kind === 'no' ? 'fork' : undefined
+  const ofEvent = [verdicts.unchanged, verdicts.included, verdicts.signed]
+  if (ofEvent.some((verdict) => verdict.kind === 'no')) return 'event'
+  return verdicts.consistent.kind === 'no' ? 'fork' : undefined
 }
 
 function unchanged({ verdicts, leafHash }: ProofReport): Line {

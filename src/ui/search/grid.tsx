@@ -1,7 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ShieldCheck } from 'lucide-react'
 import type { KeyboardEvent, ReactNode, RefObject } from 'react'
-import { useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useImperativeHandle, useMemo, useRef, useState } from 'react'
 import { NARROW, useMedia } from '../parts/use-width.ts'
 import { useChecked } from '../proof/checked.ts'
 import type { Zone } from '../text/time.ts'
@@ -29,7 +29,7 @@ export interface GridProps {
   readonly hasMore: boolean
   /** What stands behind the last row: why it ends there. */
   readonly end: ReactNode
-  readonly handle: RefObject<GridHandle | undefined>
+  readonly handle: RefObject<GridHandle | null>
   /** Kept for Back: where a run was left. */
   readonly place: string
   readonly onOpen: (row: Row) => void
@@ -88,13 +88,11 @@ export function Grid(props: GridProps): ReactNode {
     if (open) onOpen(row)
     requestAnimationFrame(() => focusRow(scroller.current, row.key))
   }
-  const move = useEffectEvent((step: number) =>
-    goTo(rows.length === 0 ? 0 : reachable + step, selectedKey !== undefined),
-  )
-  const focus = useEffectEvent((key: string | undefined) => goTo(indexes.get(key ?? '') ?? reachable, false))
-  useEffect(() => {
-    handle.current = { move, focus, toTop: () => scroller.current?.scrollTo({ top: 0 }) }
-  }, [handle])
+  useImperativeHandle(handle, () => ({
+    move: (step) => goTo(rows.length === 0 ? 0 : reachable + step, selectedKey !== undefined),
+    focus: (key) => goTo(indexes.get(key ?? '') ?? reachable, false),
+    toTop: () => scroller.current?.scrollTo({ top: 0 }),
+  }))
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / size) - 1)
@@ -102,15 +100,6 @@ export function Grid(props: GridProps): ReactNode {
     if (step !== undefined) {
       event.preventDefault()
       goTo(reachable + step, selectedKey !== undefined && Math.abs(step) === 1)
-    }
-    const row = rows[reachable]
-    if (
-      event.key === 'Enter' &&
-      row !== undefined &&
-      event.target instanceof HTMLElement &&
-      event.target.dataset['row'] !== undefined
-    ) {
-      onOpen(row)
     }
   }
   return (
@@ -167,7 +156,11 @@ function GridHead({ zone, now }: { zone: Zone; now: number }): ReactNode {
   return (
     <div className="row-head" role="row" aria-rowindex={1}>
       <span role="columnheader" aria-sort="descending">
-        When <span className="muted num">UTC{offsetText(now, zone)}</span>
+        When{' '}
+        <span className="muted num">
+          <span>UTC</span>
+          {offsetText(now, zone)}
+        </span>
       </span>
       <span role="columnheader">Event</span>
       <span role="columnheader">Why</span>

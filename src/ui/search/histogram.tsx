@@ -44,7 +44,9 @@ export function Histogram({ buckets, since, until, zone, onZoom }: HistogramProp
         <b className="only-wide">all</b>
       </div>
       <div className="chart-plot" ref={plot}>
-        {asTable ? (
+        {bars.length > 0 && maxAll === 0 ? (
+          <p className="chart-none">No events in this range</p>
+        ) : asTable ? (
           <BarTable bars={bars} zone={zone} until={until} />
         ) : (
           <Plot bars={bars} since={since} until={until} width={width} zone={zone} onZoom={onZoom} />
@@ -141,7 +143,7 @@ function Plot({ bars, since, until, width, zone, onZoom }: PlotProps): ReactNode
       </div>
       <div className="chart-axis num" aria-hidden="true">
         {width > 0 &&
-          ticksOf(since, until, Math.floor(width / 96), zone)
+          ticksOf(since, until, Math.floor(width / (width < 480 ? 56 : 96)), zone)
             .filter((tick) => scale(tick.at) < width - 36)
             .map((tick) => (
               <span

@@ -1,6 +1,8 @@
 import { CircleAlert, Pause, RefreshCw } from 'lucide-react'
 import type { ReactNode } from 'react'
+import type { ErrorCode } from '../../domain/errors.ts'
 import { AuditError } from '../../domain/errors.ts'
+import { useNow } from '../parts/use-now.ts'
 import { Value } from '../parts/value.tsx'
 import { DEFAULT_FROM, presetOf } from '../text/range.ts'
 import type { Zone } from '../text/time.ts'
@@ -90,55 +92,43 @@ export function ListProblem({ error, retrying, onRetry }: ListProblemProps): Rea
 
 function problemWords(error: Error): ReactNode {
   if (!(error instanceof AuditError)) return 'Something broke here that we did not foresee.'
-  switch (error.code) {
-    case 'engine_unavailable':
-    case 'engine_failed':
-      return (
-        <>
-          <b>Search is unavailable: the engine is restarting.</b> Events are still being recorded and wait to be
-          indexed. This page tries again by itself.
-        </>
-      )
-    case 'io_failed':
-      return (
-        <>
-          <b>No connection to the server.</b> Showing what was loaded. This page tries again by itself.
-        </>
-      )
-    case 'busy':
-      return (
-        <>
-          <b>The server is busy.</b> This page tries again by itself.
-        </>
-      )
-    case 'timeout':
-      return (
-        <>
-          <b>The search took too long and was stopped.</b> A shorter range or a filter on who, action or item makes it
-          faster.
-        </>
-      )
-    case 'unauthenticated':
-      return (
-        <>
-          <b>Your session ended.</b> Sign in again with a new link; nothing you typed is lost.
-        </>
-      )
-    case 'forbidden':
-      return (
-        <>
-          <b>You may not search events.</b> It needs the permission to read events.
-        </>
-      )
-    default:
-      return (
-        <>
-          <b>The search failed:</b> <Value text={error.message} />
-          {error.hint !== undefined && <Value text={` ${error.hint}`} />}
-        </>
-      )
+  const known = PROBLEMS.get(error.code)
+  if (known === undefined) {
+    return (
+      <>
+        <b>The search failed:</b> <Value text={error.message} />{' '}
+        {error.hint !== undefined && <Value text={error.hint} />}
+      </>
+    )
   }
+  return (
+    <>
+      <b>{known[0]}</b> {known[1]}
+    </>
+  )
 }
+
+const ENGINE = [
+  'Search is unavailable: the engine is restarting.',
+  'Events are still being recorded and wait to be indexed. This page tries again by itself.',
+] as const
+
+/** What is wrong, then what still works and what to do. */
+const PROBLEMS: ReadonlyMap<ErrorCode, readonly [string, string]> = new Map<ErrorCode, readonly [string, string]>([
+  ['engine_unavailable', ENGINE],
+  ['engine_failed', ENGINE],
+  ['io_failed', ['No connection to the server.', 'Showing what was loaded. This page tries again by itself.']],
+  ['busy', ['The server is busy.', 'This page tries again by itself.']],
+  [
+    'timeout',
+    [
+      'The search took too long and was stopped.',
+      'A shorter range or a filter on who, action or item makes it faster.',
+    ],
+  ],
+  ['unauthenticated', ['Your session ended.', 'Sign in again with a new link; nothing you typed is lost.']],
+  ['forbidden', ['You may not search events.', 'It needs the permission to read events.']],
+])
 
 /** Rows of the real height, shown only when it takes a while. */
 export function Skeleton({ idle, onRun }: { idle: boolean; onRun: () => void }): ReactNode {
@@ -176,7 +166,7 @@ export interface NothingFoundProps {
 
 /** Says what was searched, and offers to ask for more. */
 export function NothingFound({ q, from, to, since, until, zone, onGo }: NothingFoundProps): ReactNode {
-  const now = Date.now()
+  const now = useNow()
   const wider = presetOf(from, to)?.from === 'now-30d' ? undefined : 'now-30d'
   return (
     <div className="empty" role="status">
@@ -222,7 +212,8 @@ export interface EndOfListProps {
 
 /** Why the list ends where it ends. */
 export function EndOfList({ recordedSince, since, zone }: EndOfListProps): ReactNode {
+  const now = useNow()
   const begun = Date.parse(recordedSince ?? '')
-  if (begun > since) return <>Recording began {momentText(begun, Date.now(), zone)}.</>
-  return <>Start of the range, {momentText(since, Date.now(), zone)}.</>
+  if (begun > since) return <>Recording began {momentText(begun, now, zone)}.</>
+  return <>Start of the range, {momentText(since, now, zone)}.</>
 }

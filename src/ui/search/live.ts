@@ -58,11 +58,11 @@ export function released(newer: Newer): Newer {
 /** The histogram with what was added to the list since. */
 export function withNewer(histogram: readonly Bucket[], newer: Newer): readonly Bucket[] {
   if (newer.shown.length === 0) return histogram
-  const added = newer.shown.map((event): Bucket => {
+  const since = newer.shown.map((event): Bucket => {
     const at = new Date(eventTime(event) / 1000).toISOString()
     return { from: at, to: at, counts: countOf(event) }
   })
-  return [...histogram, ...added]
+  return [...histogram, ...since]
 }
 
 function countOf(event: AuditEvent): Counts {

@@ -45,6 +45,7 @@ export const RowView = memo(function RowView(props: RowViewProps): ReactNode {
       data-row={row.key}
       style={{ transform: `translateY(${top}px)` }}
       onClick={() => onOpen(row)}
+      onKeyDown={({ key, target, currentTarget }) => key === 'Enter' && target === currentTarget && onOpen(row)}
     >
       <span role="gridcell" className="row-state">
         {state !== 'success' && <StateMark state={state} named />}
@@ -55,6 +56,10 @@ export const RowView = memo(function RowView(props: RowViewProps): ReactNode {
       <span role="rowheader" className="row-event">
         <SentenceText event={event} />
         {others.length > 0 && <span className="tag">{others.length + 1} stages</span>}
+        {/* Where the time's own column has no room for it. */}
+        <span className="row-day" aria-hidden="true">
+          {Number.isNaN(at) ? '' : rowDate(at, now, zone)}
+        </span>
       </span>
       <span role="gridcell" className="row-why">
         {why !== undefined && (

@@ -5,6 +5,7 @@ import { useMe } from '../data/session.ts'
 import { useTail } from '../data/tail.ts'
 import { Drawer } from '../event/drawer.tsx'
 import { announce } from '../parts/announcer.tsx'
+import { useNow } from '../parts/use-now.ts'
 import { NARROW, useMedia } from '../parts/use-width.ts'
 import { FirstRun } from '../shell/first-run.tsx'
 import { setPreference, usePreferences } from '../shell/preferences.ts'
@@ -47,11 +48,12 @@ export function SearchPage(): ReactNode {
   const me = useMe()
   const { run, fault: urlFault, rangeFault, at, since, until } = useRun(url, zone)
   const q = queryOf(url)
+  const now = useNow()
 
   const pages = useEventPages(run)
   const kept = useKept(pages.data)
   const asOf = pages.isPlaceholderData ? undefined : pages.data?.pages[0]?.asOf
-  const summary = useSummary(run, asOf, zone === 'utc' ? 'UTC' : Intl.DateTimeFormat().resolvedOptions().timeZone)
+  const summary = useSummary(run, asOf, zone === 'utc' ? 'UTC' : new Intl.DateTimeFormat().resolvedOptions().timeZone)
   const totals = useKept(summary.data)
   const serverFault = faultIn(pages.error, q)
 
@@ -91,9 +93,9 @@ export function SearchPage(): ReactNode {
   const fetched = useEvent(url.id, known)
 
   const field = useRef<HTMLTextAreaElement>(null)
-  const grid = useRef<GridHandle>(undefined)
-  const openTime = useRef<() => void>(undefined)
-  const verify = useRef<() => void>(undefined)
+  const grid = useRef<GridHandle>(null)
+  const openTime = useRef<() => void>(null)
+  const verify = useRef<() => void>(null)
   const opened = useRef(false)
   const [help, setHelp] = useState(false)
   const [filtersOpen, setFiltersOpen] = useState(false)
@@ -237,7 +239,11 @@ export function SearchPage(): ReactNode {
         onRun={runDraft}
         onCancel={() => go({}, 'cancel')}
       />
-      <SlowLine running={running || summary.isFetching} since={run} onCancel={() => go({}, 'cancel')} />
+      <SlowLine
+        running={failing === null && (running || summary.isFetching)}
+        since={run}
+        onCancel={() => go({}, 'cancel')}
+      />
       {rangeFault !== undefined && (
         <p className="notice" role="alert">
           {rangeFault} Below: the last 24 hours are not searched.{' '}
@@ -249,7 +255,7 @@ export function SearchPage(): ReactNode {
       <Histogram
         buckets={histogram}
         since={since}
-        until={Math.max(until, live ? Date.now() : 0)}
+        until={live ? Math.max(until, now) : until}
         zone={zone}
         onZoom={(from, to) => go({ ...rangeOf(from, to, zone), live: undefined }, 'push')}
       />
@@ -258,7 +264,7 @@ export function SearchPage(): ReactNode {
         counts={counts}
         completeness={totals?.completeness}
         tookMs={pages.data?.pages[0]?.tookMs}
-        previous={stale}
+        previous={stale || (failing !== null && pages.isPlaceholderData)}
         updating={running || summary.isFetching}
         live={live}
         zone={zone}
@@ -279,7 +285,7 @@ export function SearchPage(): ReactNode {
           )}
           {kept === undefined ? (
             <Skeleton idle={!pages.isFetching} onRun={again} />
-          ) : rows.length === 0 && !running ? (
+          ) : rows.length === 0 && failing !== null ? null : rows.length === 0 && !running ? (
             <NothingFound
               q={q}
               from={fromOf(url)}

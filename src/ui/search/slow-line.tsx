@@ -10,10 +10,12 @@ export interface SlowLineProps {
 
 /** A thin line after 200 ms; after 3 s words, and a way to stop. */
 export function SlowLine({ running, since, onCancel }: SlowLineProps): ReactNode {
+  return running ? <Waiting key={JSON.stringify(since)} onCancel={onCancel} /> : <div className="slow-line" />
+}
+
+function Waiting({ onCancel }: { onCancel: () => void }): ReactNode {
   const [seconds, setSeconds] = useState(-1)
   useEffect(() => {
-    setSeconds(-1)
-    if (!running) return
     const started = Date.now()
     const soon = setTimeout(() => setSeconds(0), 200)
     const ticking = setInterval(() => setSeconds(Math.floor((Date.now() - started) / 1000)), 1000)
@@ -21,11 +23,10 @@ export function SlowLine({ running, since, onCancel }: SlowLineProps): ReactNode
       clearTimeout(soon)
       clearInterval(ticking)
     }
-  }, [running, since])
-  if (!running || seconds < 0) return <div className="slow-line" />
+  }, [])
   return (
     <>
-      <div className="slow-line is-on" />
+      <div className={seconds < 0 ? 'slow-line' : 'slow-line is-on'} />
       {seconds >= 3 && (
         <p className="notice" role="status">
           Still searching, {seconds} s. A shorter range or a filter on who, action or item makes this faster.{' '}

@@ -2,6 +2,7 @@ import { CalendarClock, ChevronDown } from 'lucide-react'
 import type { ReactNode, RefObject } from 'react'
 import { useId, useState } from 'react'
 import { Layer } from '../parts/layer.tsx'
+import { useNow } from '../parts/use-now.ts'
 import { setPreference } from '../shell/preferences.ts'
 import { isoText, isRelative, parseMoment, presetOf, PRESETS, rangeText } from '../text/range.ts'
 import type { Zone } from '../text/time.ts'
@@ -11,12 +12,12 @@ export interface TimePickerProps {
   readonly from: string
   readonly to: string | undefined
   readonly zone: Zone
-  readonly opener: RefObject<(() => void) | undefined>
+  readonly opener: RefObject<(() => void) | null>
   readonly onRange: (from: string, to: string | undefined) => void
 }
 
 export function TimePicker({ from, to, zone, opener, onRange }: TimePickerProps): ReactNode {
-  const now = Date.now()
+  const now = useNow()
   const label = (
     <>
       <CalendarClock className="i" />

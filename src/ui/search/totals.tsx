@@ -2,6 +2,7 @@ import { CircleCheck, History, ListFilter, Radio, Unplug } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Completeness } from '../../domain/answers.ts'
 import type { State } from '../../domain/event.ts'
+import { useNow } from '../parts/use-now.ts'
 import { StateMark } from '../parts/state-mark.tsx'
 import type { Zone } from '../text/time.ts'
 import { countText, momentText } from '../text/time.ts'
@@ -94,6 +95,7 @@ interface CompletenessChipProps {
 /** Says beside every total how complete it is. */
 function CompletenessChip({ completeness, since, zone }: CompletenessChipProps): ReactNode {
   const { behind, recordedSince } = completeness
+  const now = useNow()
   if (behind > 0) {
     const title = `${countText(behind)} events are recorded but not yet searchable.`
     return (
@@ -108,7 +110,7 @@ function CompletenessChip({ completeness, since, zone }: CompletenessChipProps):
   }
   const begun = recordedSince === undefined ? undefined : Date.parse(recordedSince)
   if (begun !== undefined && begun > since) {
-    const text = momentText(begun, Date.now(), zone)
+    const text = momentText(begun, now, zone)
     return (
       <span className="chip is-plain" title={`The range reaches before the first recorded event, ${text}.`}>
         <CircleCheck className="i i-sm" />

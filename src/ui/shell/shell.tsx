@@ -5,6 +5,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '../../domain/answers.ts'
 import { signOut, useReadiness } from '../data/session.ts'
 import { Announcer } from '../parts/announcer.tsx'
+import { useNow } from '../parts/use-now.ts'
 import { Layer } from '../parts/layer.tsx'
 import { offsetText } from '../text/time.ts'
 import { Mark } from './mark.tsx'
@@ -82,7 +83,7 @@ function Top({ me }: { me: Me }): ReactNode {
   const client = useQueryClient()
   const ready = useReadiness()
   const dot = ready.state === 'recording' ? 'dot' : ready.state === 'waiting' ? 'dot is-waiting' : 'dot is-broken'
-  const now = Date.now()
+  const now = useNow()
   return (
     <header className="top">
       <span className="brand only-narrow">

@@ -16,8 +16,8 @@ test('shows zero-width characters, so a twin of a name looks different', () => {
   expect(labels('ad\u200Bmin')).toEqual(['ad', '[U+200B]', 'min'])
 })
 
-test('shows controls as their pictures and line ends quietly', () => {
-  expect(labels('a\u0000b\u001Bc\nd')).toEqual(['a', '[␀]', 'b', '[␛]', 'c', '[⏎]', 'd'])
+test('shows controls by their names and line ends quietly', () => {
+  expect(labels('a\u0000b\u001Bc\nd')).toEqual(['a', '[NUL]', 'b', '[ESC]', 'c', '[⏎]', 'd'])
   expect(visible('a\u0000b\nc').hidden).toBe(1)
 })
 

@@ -41,19 +41,23 @@ export function mixesAlphabets(name: string): boolean {
 
 const LOOKALIKE_ALPHABETS = [/\p{Script=Latin}/u, /\p{Script=Cyrillic}/u, /\p{Script=Greek}/u, /\p{Script=Armenian}/u]
 
-// Controls, soft hyphen, direction marks, zero-width, separators, interlinear, tags, lone surrogates,
+// Controls, formats (direction marks, zero-width, soft hyphen, tags), separators, fillers, lone surrogates,
 // and a fifth and further combining mark on one letter.
-const UNSEEN =
-  // eslint-disable-next-line no-control-regex -- controls are what we look for
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Surrogate}|(?<=\p{M}{4})\p{M}+/gu
+const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029\u115f\u1160\u3164]|\u034f|\u17b4|\u17b5|\p{Surrogate}|(?<=\p{M}{4})\p{M}+/gu
+
+// By their names: fonts rarely have the pictures of U+2400 and on.
+const CONTROLS =
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(
+    ' ',
+  )
 
 function markFor(char: string): Piece & { kind: 'mark' } {
   const code = char.codePointAt(0) ?? 0
-  if (/^\p{M}+$/u.test(char)) return { kind: 'mark', label: `+${[...char].length} marks`, quiet: false }
+  if (/^\p{M}+$/u.test(char)) return { kind: 'mark', label: `+${Array.from(char).length} marks`, quiet: false }
   if (char === '\n') return { kind: 'mark', label: '⏎', quiet: true }
   if (char === '\t') return { kind: 'mark', label: '⇥', quiet: true }
-  // U+2400 and on are pictures of the C0 controls.
-  if (code < 0x20) return { kind: 'mark', label: String.fromCodePoint(0x24_00 + code), quiet: false }
+  const control = code === 0x7f ? 'DEL' : CONTROLS[code]
+  if (control !== undefined) return { kind: 'mark', label: control, quiet: false }
   return { kind: 'mark', label: `U+${code.toString(16).toUpperCase().padStart(4, '0')}`, quiet: false }
 }
 
@@ -62,7 +66,7 @@ function isEmojiJoiner(text: string, at: number, char: string): boolean {
   if (char !== '\u200d') return false
   const before = text.slice(Math.max(0, at - 4), at)
   return (
-    /\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?$/u.test(before) &&
+    /\p{Extended_Pictographic}(?:\ufe0f|\p{Emoji_Modifier})?$/u.test(before) &&
     /^.\p{Extended_Pictographic}/u.test(text.slice(at, at + 3))
   )
 }

@@ -66,7 +66,7 @@ export function fraction(timestamp: string): string {
 export function relativeText(at: number, now: number): string {
   const distance = Math.abs(now - at)
   if (distance < 1500) return 'now'
-  const [size, unit] = UNITS.find(([size]) => distance >= size) ?? [1000, 's']
+  const [size, unit] = UNITS.find(([least]) => distance >= least) ?? [1000, 's']
   const words = `${Math.floor(distance / size).toLocaleString('en')} ${unit}`
   return at > now ? `in ${words}` : `${words} ago`
 }
