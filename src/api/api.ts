@@ -27,7 +27,7 @@ export interface Api {
   readonly routes: readonly RouteEntry[]
 }
 
-export interface RouteEntry {
+interface RouteEntry {
   readonly method: string
   readonly url: string
   readonly needs: readonly Permission[]

@@ -44,7 +44,7 @@ export interface ApiDeps {
 }
 
 /** The part of the ledger that is read by callers. See `src/ledger/ledger.ts`. */
-export interface LedgerReads {
+interface LedgerReads {
   logs(): readonly LogInfo[]
   /** Latest signed note of a log. */
   checkpoint(log: string): string | undefined
@@ -54,12 +54,12 @@ export interface LedgerReads {
   serve(log: string, path: string): Promise<ServedFile | undefined>
 }
 
-export interface InclusionProof {
+interface InclusionProof {
   readonly checkpoint: string
   readonly hashes: readonly Uint8Array[]
 }
 
-export interface ServedFile {
+interface ServedFile {
   readonly body: Uint8Array
   readonly contentType: string
   readonly cache: 'short' | 'immutable'
@@ -67,13 +67,13 @@ export interface ServedFile {
   readonly gzip: boolean
 }
 
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean
   /** What is not as it should be, in words for an operator. May be non-empty while ready. */
   readonly reasons: readonly string[]
 }
 
-export interface ServerInfo {
+interface ServerInfo {
   readonly install: string
   readonly version: string
   /** Milliseconds since 1970. */

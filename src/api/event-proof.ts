@@ -39,7 +39,7 @@ export function addProofRoute(app: FastifyInstance, deps: ApiDeps): void {
 }
 
 /** Salts and hashes of an event's blocks (LEDGER section 3.2), from its subject keys. */
-export function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
+function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
   return (event) => {
     const keys = subjectKeys([event.actorKey, event.targetKey])
     const id = parseLeaf(event.leaf).id

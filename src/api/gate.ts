@@ -85,7 +85,7 @@ function refuseForeignHost(request: FastifyRequest, publicUrl: string | undefine
   throw new AuditError('forbidden', 'this server listens on loopback and answers to its names only', { hint })
 }
 
-export function isLoopbackAddress(address: string): boolean {
+function isLoopbackAddress(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 

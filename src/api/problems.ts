@@ -6,7 +6,7 @@ import { AuditError, type ErrorCode } from '../domain/errors.ts'
 import type { ApiDeps } from './deps.ts'
 
 /** RFC 9457 problem details, with our members. */
-export interface Problem {
+interface Problem {
   readonly type: string
   readonly title: string
   readonly status: number

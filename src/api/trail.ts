@@ -14,7 +14,7 @@ export interface Trail {
   refused(request: FastifyRequest, caller: Caller | undefined, permission: Permission, reason: string): void
 }
 
-export interface Act {
+interface Act {
   readonly action: string
   readonly category: 'authentication' | 'iam' | 'database' | 'api'
   readonly type: 'access' | 'creation' | 'deletion' | 'start' | 'end' | 'denied'

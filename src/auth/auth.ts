@@ -28,7 +28,7 @@ export interface Auth {
   revokeToken(id: string): void
 }
 
-export interface NewSession {
+interface NewSession {
   readonly cookie: string
   readonly caller: Caller
   /** Milliseconds since 1970. */

@@ -59,11 +59,6 @@ function isInLeaf(hidden: string): boolean {
   return LEAF_FIELDS.some((field) => field === hidden || field.startsWith(`${hidden}.`))
 }
 
-/** What the server itself sees when it compares its parts (counts, first event): everything. Never for a caller. */
-export function ownVisibility(): Visibility {
-  return judgedVisibility(undefined, new Map())
-}
-
 function visibilityOf(caller: Caller | undefined): Visibility {
   const fields = new Map<string, FieldRule>()
   for (const path of caller?.hide ?? []) fields.set(path, 'hide')

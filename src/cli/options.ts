@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-export const DEFAULT_DATA = './.whodid'
+const DEFAULT_DATA = './.whodid'
 
 /** How a command finds its server. */
 export interface ServerOptions {
@@ -14,7 +14,7 @@ export function addServerOptions(command: Command): Command {
     .option('--data <dir>', 'data folder of a server on this machine', DEFAULT_DATA)
 }
 
-export const FORMATS = ['table', 'json', 'jsonl', 'csv'] as const
+const FORMATS = ['table', 'json', 'jsonl', 'csv'] as const
 export type OutputFormat = (typeof FORMATS)[number]
 
 export function outputOption(choices: readonly OutputFormat[] = FORMATS): Option {

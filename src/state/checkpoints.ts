@@ -4,14 +4,14 @@ import { AuditError } from '../domain/errors.ts'
 import { inOneCommit } from './database.ts'
 
 /** The last checkpoint that was signed for a log. */
-export interface SignedCheckpoint {
+interface SignedCheckpoint {
   readonly origin: string
   readonly size: number
   /** The signed note, verbatim. */
   readonly note: string
 }
 
-export interface CheckpointChange extends SignedCheckpoint {
+interface CheckpointChange extends SignedCheckpoint {
   /** Size of the checkpoint that the signer built upon; 0 for a log's first. */
   readonly previousSize: number
 }

@@ -4,7 +4,7 @@ import { inOneCommit, translating } from './database.ts'
 import { type Scope, scopeOf } from './tokens.ts'
 
 /** A signed-in browser. Only the SHA-256 of its cookie's value is kept. Times are milliseconds since 1970. */
-export interface StoredSession {
+interface StoredSession {
   readonly hash: Uint8Array
   readonly name: string
   readonly scope: Scope
