@@ -4,7 +4,7 @@ import type { Verb } from './verbs.ts'
 import { verbOf } from './verbs.ts'
 
 /** `via`: on whose behalf, or as whom. `text`: what joins the others. */
-export type SentencePartKind = 'who' | 'via' | 'verb' | 'what' | 'outcome' | 'text'
+type SentencePartKind = 'who' | 'via' | 'verb' | 'what' | 'outcome' | 'text'
 
 export interface SentencePart {
   readonly kind: SentencePartKind

@@ -115,7 +115,7 @@ function saysTheSameTime(record: JsonObject, time: string): boolean {
 }
 
 /** `whodid.category`: EngFlow's words, which its option `--audit_log_excluded_categories` uses. */
-export const CATEGORY_WORDS: ReadonlyMap<string, string> = new Map([
+const CATEGORY_WORDS: ReadonlyMap<string, string> = new Map([
   ['auth', 'auth'],
   ['authentication', 'auth'],
   ['iam', 'iam'],

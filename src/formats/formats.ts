@@ -5,7 +5,7 @@ import type { Format } from './format.ts'
 import { kubernetesAudit } from './kubernetes-audit.ts'
 
 /** Every foreign shape that is understood. To add one: a file, a word here, a page in docs/formats. */
-export const FORMATS: readonly Format[] = [ecs, kubernetesAudit]
+const FORMATS: readonly Format[] = [ecs, kubernetesAudit]
 
 export const FORMAT_NAMES: readonly string[] = FORMATS.map((format) => format.name)
 

@@ -12,7 +12,7 @@ interface SubresourceAct {
 }
 
 /** Subresources that are an act of their own: `create pods/exec` is nobody creating a pod. */
-export const SUBRESOURCE_ACTS: readonly SubresourceAct[] = [
+const SUBRESOURCE_ACTS: readonly SubresourceAct[] = [
   { subresource: 'exec', verbs: ANY, action: 'exec' },
   { subresource: 'attach', verbs: ANY, action: 'attach' },
   { subresource: 'portforward', verbs: ANY, action: 'port-forward' },

@@ -18,7 +18,7 @@ export interface SourceBase {
   readonly token?: SecretRef
 }
 
-export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
 
 /** Name of a source or stream. */
 export const name = z.string().regex(NAME, 'a name has 1 to 63 of a-z, 0-9 and -, and does not begin with -')
