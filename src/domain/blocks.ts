@@ -117,6 +117,7 @@ function isImported(leaf: LeafHeader): boolean {
 function headerTime(timestamp: string): string | undefined {
   const micros = parseTime(timestamp)
   if (micros === undefined || micros < FIRST || micros >= LAST) return undefined
+  if (timestamp.length === 24 && timestamp.endsWith('Z') && timestamp.charAt(10) === 'T') return timestamp
   return formatTime(Math.floor(micros / 1000) * 1000)
 }
 

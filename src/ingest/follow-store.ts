@@ -56,7 +56,8 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
       for (const [log, own] of byLog(frames)) await insertLog(log, own, positions, signal)
       const last = frames.at(-1)
       if (last !== undefined) advance(last.firstFeed + last.events - 1)
-      if (rowsOf(frames) < BATCH_ROWS) await pause(deps.clock, Math.max(0, began + SPACING_MS - deps.clock.now()), signal)
+      if (rowsOf(frames) < BATCH_ROWS)
+        await pause(deps.clock, Math.max(0, began + SPACING_MS - deps.clock.now()), signal)
     }
   }
 

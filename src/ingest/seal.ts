@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { hash } from 'node:crypto'
-import { blockHash, blockSalt, commitment } from '../../verify/blocks.ts'
+import { commitBlocks } from '../../verify/blocks.ts'
 import { formatLeaf } from '../../verify/leaf.ts'
+import { sha256 } from '../ledger/sha256.ts'
 import { cutEvent } from '../domain/blocks.ts'
 import type { AuditEvent, User } from '../domain/event.ts'
 import type { Blocks } from '../domain/sealed.ts'
@@ -10,7 +11,7 @@ import type { RejectReason } from '../domain/verdict.ts'
 import type { DecodeContext, DecodedEvent, Format } from '../formats/format.ts'
 import type { EventIds } from './event-id.ts'
 import { judge } from './judge.ts'
-import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, writeRow } from './payload.ts'
+import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, viewOf, writeRow } from './payload.ts'
 
 /** Records of one source for one log, in the order they came. */
 export interface Slice {
@@ -73,7 +74,6 @@ export interface Rejection {
 /** Dataset namespace of our own trail: the one format that may speak as us. */
 export const TRAIL_FORMAT = 'whodid-trail'
 
-const ABSENT = new Uint8Array(32)
 const ID_BYTES = 16
 
 /** Decodes, judges and seals a slice. Everything that a later stage needs to know of its events is in what it returns. */
@@ -199,14 +199,15 @@ function createSealer(slice: Slice, most: number) {
   return {
     add(event: AuditEvent, sealing: Sealing): void {
       const { header, blocks } = cutEvent(event, r)
-      const c = commit(blocks, sealing)
+      const keys = { actor: sealing.actorKey.key, target: sealing.targetKey.key }
+      const { commitment } = commitBlocks(sha256, sealing.id, keys, blocks)
       const leaf = formatLeaf({
         ...header,
         r,
         s: slice.source,
         ...(sealing.sequence && { e: sealing.sequence.epoch, n: sealing.sequence.n }),
-        id: viewId(sealing.id),
-        c: Buffer.from(c.buffer, c.byteOffset, c.byteLength).toString('base64url'),
+        id: viewOf(sealing.id).toString('base64url'),
+        c: viewOf(commitment).toString('base64url'),
       })
       const texts = blocks.map((text) => (text === undefined ? undefined : Buffer.from(text)))
       const line = Buffer.from(leaf)
@@ -218,7 +219,8 @@ function createSealer(slice: Slice, most: number) {
         targetKey: blocks[2] === undefined ? 0 : sealing.targetKey.id,
         flags: sealing.natural ? FLAG_NATURAL : 0,
       })
-      contentHash(slice.source, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
+      if (sealing.natural)
+        contentHash(slice.source, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
       ids.set(sealing.id, count * ID_BYTES)
       recordOf[count] = sealing.record
       count++
@@ -227,26 +229,8 @@ function createSealer(slice: Slice, most: number) {
   }
 }
 
-/** The commitment of LEDGER section 3.2: `target` is salted with the target's key, all others with the actor's. */
-function commit(blocks: Blocks, { id, actorKey, targetKey }: Sealing): Uint8Array {
-  const hashes = blocks.map((text, block) => {
-    if (text === undefined) return ABSENT
-    const salt = blockSalt(sha256, (block === 2 ? targetKey : actorKey).key, id, block)
-    return blockHash(sha256, salt, text)
-  })
-  return commitment(sha256, hashes)
-}
-
 /** Two events with one id are the same event if this is: all but the original, since one record can come in two wrappings. */
 function contentHash(source: string, header: object, [actor, place, target, body]: Blocks): Buffer {
   // JSON has no raw line feeds, so the parts cannot run into each other.
   return hash('sha256', [source, JSON.stringify(header), actor, place, target, body].join('\n'), 'buffer')
-}
-
-function viewId(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('base64url')
-}
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer')
 }

@@ -31,6 +31,8 @@ interface Thread {
 }
 
 const HEAP_MB = 512
+/** Most of what sealing makes dies at once: a large young generation leaves the collector little to copy. */
+const YOUNG_MB = 64
 
 export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
   let tasks = 0
@@ -104,7 +106,7 @@ function spawn(options: SealWorkersOptions): Worker {
     new URL(import.meta.url.endsWith('.ts') ? './seal-worker.ts' : './seal-worker.js', import.meta.url),
     {
       workerData: seed,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: YOUNG_MB },
     },
   )
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parseLeaf, verifyEvent, verifyLog, type Crypto } from '../../verify/index.ts'
 import type { EventPage, LogInfo, ProofAnswer, Summary } from '../../src/domain/answers.ts'
-import { sha256 } from '../../src/ingest/seal.ts'
+import { sha256 } from '../../src/ledger/sha256.ts'
 import { aFolder, aServer, type AServer, movableClock, until } from '../a-server.ts'
 
 const crypto: Crypto = {
