@@ -1,8 +1,8 @@
-import ipaddr from 'ipaddr.js'
 import type { Json, JsonObject } from '../domain/event.ts'
 import { parseOrigin } from '../domain/sealed.ts'
 import type { SealedEvent } from '../domain/sealed.ts'
 import { parseTime } from '../domain/time.ts'
+import { canonicalAddress } from '../query/address.ts'
 import {
   ByteColumn,
   encodeBlock,
@@ -138,7 +138,7 @@ function columnsOf(event: SealedEvent): Typed {
     dataset: wordOf(fields?.['dataset']),
     action: wordOf(fields?.['action']),
     user: part(part(parsed(actor))?.['user']),
-    ip: canonicalAddress(text(part(placeBlock?.['source'])?.['ip'])),
+    ip: addressText(text(part(placeBlock?.['source'])?.['ip'])),
     agent: text(part(placeBlock?.['user_agent'])?.['original']),
     body: bodyBlock,
   }
@@ -281,7 +281,6 @@ function labels(value: Json | undefined): readonly (readonly [string, string])[]
 const DOTTED = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/
 
 /** One text for one address: an IPv4 address mapped into IPv6 is itself. What is no address stays as it is. */
-function canonicalAddress(address: string): string {
-  if (DOTTED.test(address) || !address.includes(':') || !ipaddr.IPv6.isValid(address)) return address
-  return ipaddr.process(address).toString()
+function addressText(address: string): string {
+  return DOTTED.test(address) || !address.includes(':') ? address : (canonicalAddress(address) ?? address)
 }
