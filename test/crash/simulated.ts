@@ -1,7 +1,7 @@
 import { JOURNAL_MUTANTS, runJournal } from './journal-model.ts'
 import { LEDGER_MUTANTS, runLedger } from './ledger-model.ts'
 import type { Mutant } from './mutants.ts'
-import { runWritePath } from './write-path-model.ts'
+import { runWritePath, WRITE_PATH_MUTANTS } from './write-path-model.ts'
 
 /** What is put through crashes on the simulated disk: a run of one seed throws what it found wrong. */
 interface Subject {
@@ -13,7 +13,7 @@ interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   { name: 'journal', run: runJournal, mutants: JOURNAL_MUTANTS },
   { name: 'ledger', run: runLedger, mutants: LEDGER_MUTANTS },
-  { name: 'write path', run: runWritePath, mutants: [] },
+  { name: 'write path', run: runWritePath, mutants: WRITE_PATH_MUTANTS },
 ]
 
 export interface Failure {

@@ -5,11 +5,13 @@ import { holdsAllSigned } from '../../src/ingest/recover.ts'
 import { createFeed } from '../../src/journal/feed.ts'
 import { openJournal } from '../../src/journal/journal.ts'
 import type { Journal } from '../../src/journal/journal.ts'
+import { openDedupeKey } from '../../src/ledger/dedupe-key.ts'
 import { openLedger } from '../../src/ledger/ledger.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLogKeys } from '../../src/ledger/log-keys.ts'
 import { sha256 } from '../../src/ledger/sha256.ts'
 import type { SignedCheckpoints } from '../../src/ledger/signing-log.ts'
+import type { Files } from '../../src/lib/files.ts'
 import {
   createEdge,
   formatLeaf,
@@ -18,6 +20,7 @@ import {
   parseNote,
   equalBytes,
   toBase64Url,
+  toHex,
 } from '../../verify/index.ts'
 import { manualClock } from '../manual-clock.ts'
 import { seeded } from '../seeded.ts'
@@ -27,6 +30,15 @@ import type { SimulatedDisk } from '../simulated-disk.ts'
 import { mutated } from './mutants.ts'
 import type { Mutant } from './mutants.ts'
 
+/** Each of these, left out, must make some seed fail. Those of the parts are found by the parts' own runs. */
+export const WRITE_PATH_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'keys: no sync of the dedupe key before its rename',
+    skipsFileSync: (path) => path === `${KEYS}/dedupe.key.tmp`,
+  },
+  { name: 'keys: no sync of the folder with the dedupe key', skipsFolderSync: (folder) => folder === KEYS },
+]
+
 /**
  * Some lives of journal, feed, ledger follower and ledger together, as the server wires them. Unlike in the models of the
  * parts, an index that a crash took back is given to another leaf. Throws when an acknowledged leaf is lost, or when any
@@ -34,7 +46,14 @@ import type { Mutant } from './mutants.ts'
  */
 export async function runWritePath(seed: number, mutant?: Mutant): Promise<void> {
   const random = seeded(seed)
-  const model: Model = { leaves: new Map(), acknowledged: new Map(), saved: new Map(), signed: [], made: 0 }
+  const model: Model = {
+    leaves: new Map(),
+    acknowledged: new Map(),
+    saved: new Map(),
+    signed: [],
+    made: 0,
+    dedupeKey: undefined,
+  }
   let disk = createSimulatedDisk(random)
   for (let life = random.between(2, 5); life > 0; life--) {
     disk.failAfter(random.chance(0.3) ? random.between(0, 60) : random.between(40, 400))
@@ -53,6 +72,7 @@ export async function runWritePath(seed: number, mutant?: Mutant): Promise<void>
   checkSigned(end.ledger, model)
 }
 
+const KEYS = '/data/keys'
 const LOGS = ['sim/n1/access/2026-11', 'sim/n1/whodid/2026-11'] as const
 type Log = (typeof LOGS)[number]
 
@@ -66,6 +86,7 @@ interface Model {
   /** All that were ever signed. */
   readonly signed: { readonly origin: string; readonly note: string }[]
   made: number
+  dedupeKey: string | undefined
 }
 
 /** A life may end by the disk's end, and only by that: any other error is what we are looking for. */
@@ -90,6 +111,7 @@ interface Running {
 async function open(disk: SimulatedDisk, model: Model, random: Random, mutant: Mutant | undefined): Promise<Running> {
   const files = mutated(disk.files, mutant)
   const clock = manualClock()
+  await checkDedupeKey(files, model)
   const keys = await openLogKeys(files, '/data/keys/logs')
   const checkpoints = checkpointsOf(model)
   const ledger = await openLedger({ files, folder: '/data/ledger', keys, checkpoints })
@@ -107,6 +129,14 @@ async function open(disk: SimulatedDisk, model: Model, random: Random, mutant: M
   const following = follower.run(stop.signal)
   following.catch(() => undefined)
   return { journal, ledger, follower, following, stop }
+}
+
+/** Made before the first event, and the same for ever: otherwise what comes again gets another id. */
+async function checkDedupeKey(files: Files, model: Model): Promise<void> {
+  const isNew = model.saved.size === 0 && (await files.list('/data/journal')).length === 0
+  const key = toHex(await openDedupeKey(files, KEYS, isNew))
+  if (key !== (model.dedupeKey ?? key)) throw new Error('the dedupe key is another one than before')
+  model.dedupeKey = key
 }
 
 async function live(disk: SimulatedDisk, model: Model, random: Random, mutant: Mutant | undefined): Promise<void> {
