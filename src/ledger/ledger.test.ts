@@ -298,7 +298,7 @@ test('after a failed write nothing goes on, and what was published can still be 
 })
 
 test('what the disk forgets or a kill leaves behind is never more than was not flushed', async () => {
-  for (let seed = 1; seed <= 25; seed++) await runLedger(seed)
+  for (let seed = 1; seed <= 15; seed++) await runLedger(seed)
 })
 
 test('a checkpoint opens with the log’s verifier key', async () => {

@@ -117,10 +117,10 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>): Ledger {
       if (log === undefined || published === undefined) return undefined
       return serveLog(deps.files, folderOf(deps, origin), log, published.size, path)
     },
-    stop: () =>
-      (last = last.then(async () => {
-        for (const { log } of logs.values()) await log.close()
-      })) as Promise<void>,
+    async stop() {
+      await last
+      for (const { log } of logs.values()) await log.close()
+    },
   }
 }
 
