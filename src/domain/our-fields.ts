@@ -65,6 +65,13 @@ export const OUR_FIELDS: ReadonlyMap<string, OurField> = new Map([
   ['audit.request', { ...text('What was asked, as the source recorded it'), open: true }],
   ['audit.response', { ...text('What was answered, as the source recorded it'), open: true }],
   ['audit.reason', text('Why it was done: a ticket, a text')],
+  [
+    'kubernetes.audit.stage',
+    keyword('Stage of the request: RequestReceived, ResponseStarted, ResponseComplete, Panic'),
+  ],
+  ['kubernetes.audit.level', keyword('How much the audit policy records: Metadata, Request, RequestResponse')],
+  ['kubernetes.audit.objectRef.apiGroup', keyword('API group of the thing')],
+  ['kubernetes.audit.objectRef.subresource', keyword('Part of the thing that was accessed: status, scale')],
   ['whodid', object('Our own bookkeeping')],
   ['whodid.source', keyword('Configured name of the source')],
   ['whodid.stream', keyword('Stream that keeps it')],

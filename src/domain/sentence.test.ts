@@ -162,3 +162,15 @@ test('the life of an account is said with its person', () => {
   )
   expect(plainSentence(event)).toBe('scim created user erin')
 })
+
+test('our own trail is said in plain words', () => {
+  const said = (action: string, type: string): string =>
+    plainSentence(
+      anEvent(
+        { action, outcome: 'success', dataset: 'whodid.audit' },
+        { user: { name: 'admin' }, audit: { resource: [{ type }] } },
+      ),
+    )
+  expect(said('search', 'event')).toBe('admin searched events')
+  expect(said('create', 'admin-link')).toBe('admin created an admin link')
+})

@@ -97,18 +97,19 @@ function thingsOf(event: AuditEvent, verb: Verb): string | undefined {
   const [first, ...others] = event.audit?.resource ?? []
   if (first !== undefined) {
     const more = others.length === 0 ? '' : ` and ${others.length} more`
-    return `${thingOf(first, verb)}${more}`
+    const isOurs = event.event.dataset?.startsWith('whodid.') === true
+    return `${thingOf(first, verb, isOurs ? ourWord : wordFor)}${more}`
   }
   const target = nameOf(event.user?.target)
   if (target !== undefined) return verb.onUser ? `user ${target}` : target
   return verb.onPlace ? (nameIn(event['host']) ?? nameIn(event['service'])) : undefined
 }
 
-function thingOf(resource: Resource, verb: Verb): string {
+function thingOf(resource: Resource, verb: Verb, wordOf: (type: string) => string): string {
   const name = resource.name ?? resource.id
   const type = resource.type
   if (type === undefined || BARE_TYPES.has(type)) return inNamespace(resource.namespace, name ?? 'something')
-  const word = wordFor(type)
+  const word = wordOf(type)
   if (name !== undefined) return `${word} ${inNamespace(resource.namespace, name)}`
   const where = resource.namespace === undefined ? '' : ` in ${resource.namespace}`
   return verb.onOne ? `${/^[aeiou]/i.test(word) ? 'an' : 'a'} ${word}${where}` : `${plural(word)}${where}`
@@ -119,6 +120,11 @@ const BARE_TYPES = new Set(['url', 'host', 'command'])
 
 function inNamespace(namespace: string | undefined, name: string): string {
   return namespace === undefined ? name : `${namespace}/${name}`
+}
+
+/** What whodid itself has: `admin-link` → admin link. */
+function ourWord(type: string): string {
+  return type.replaceAll('-', ' ')
 }
 
 /** `networkpolicy` → NetworkPolicy: kinds of Kubernetes as its people write them, others with a capital. */
