@@ -1,7 +1,7 @@
 import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../src/lib/clock.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { pause, systemClock } from '../../src/lib/clock.ts'
 import type { Scene } from './scenes.ts'
 import { playedScene, readScenes } from './scenes.ts'
 import type { Random } from './seeded.ts'
@@ -169,19 +169,6 @@ async function append(path: string, cues: readonly Cue[]): Promise<void> {
   } finally {
     await file.close()
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = (): void => {
-      timer.cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = clock.later(ms, done)
-    signal.addEventListener('abort', done)
-  })
 }
 
 if (import.meta.main) {

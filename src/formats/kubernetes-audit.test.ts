@@ -102,6 +102,11 @@ test('a completed request becomes the event that the table of docs/formats says'
   })
 })
 
+test('a source without a cluster is one by its own name', () => {
+  const decoded = kubernetesAudit.decode(Buffer.from(JSON.stringify(COMPLETED)), { source: 'prod-2', now: 0 })
+  expect(decoded).toMatchObject({ events: [{ event: { orchestrator: { cluster: { name: 'prod-2' } } } }] })
+})
+
 test('the original is the record byte for byte', () => {
   const text = `{ "kind":"Event", "auditID":"a", "stage":"ResponseComplete","verb":"get","requestURI":"/x?a=1\\u0026b=2" }`
   const decoded = kubernetesAudit.decode(Buffer.from(text), CONTEXT)

@@ -65,7 +65,12 @@ function decodeEvent(read: RecordJson, sizeBytes: number, context: DecodeContext
     return { kind: 'reject', reason: sizeBytes > RECORD_LIMIT_BYTES ? 'too_large' : 'too_deep', message }
   }
   const { record, truncated, original } = within
-  const event = kubernetesEvent(record, new Date(context.now).toISOString(), context.cluster, original)
+  const event = kubernetesEvent(
+    record,
+    new Date(context.now).toISOString(),
+    context.cluster ?? context.source,
+    original,
+  )
   const cut = truncated.length === 0 ? {} : { truncated }
   const naturalId = `${stringIn(record, 'auditID')}/${stringIn(record, 'stage')}`
   return { kind: 'events', events: [{ event, naturalId, trust: trustOf(event, record), ...cut }] }

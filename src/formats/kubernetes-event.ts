@@ -17,12 +17,7 @@ import { dropEmpty, objectIn, stringIn, stringsIn } from './loose.ts'
  * @param now RFC 3339: stands in for a time that the record does not say.
  * @param original The record's bytes as text.
  */
-export function kubernetesEvent(
-  record: JsonObject,
-  now: string,
-  cluster: string | undefined,
-  original: string,
-): AuditEvent {
+export function kubernetesEvent(record: JsonObject, now: string, cluster: string, original: string): AuditEvent {
   const subject = subjectOf(record)
   const times = timesOf(record)
   const { user, impersonation } = usersOf(record)
@@ -171,7 +166,7 @@ function authzOf(
   return dropEmpty({ decision, permission: permissionOf(subject), reason, ...authzOfReason(reason ?? '') })
 }
 
-function orchestratorOf(subject: Subject, cluster: string | undefined) {
+function orchestratorOf(subject: Subject, cluster: string) {
   return dropEmpty({
     type: 'kubernetes',
     cluster: dropEmpty({ name: cluster }),

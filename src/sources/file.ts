@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { pause } from '../lib/clock.ts'
 import type { SourceBase } from './config.ts'
 import { formatName, sourceBase } from './config.ts'
 import type { FilePosition } from './file-cursor.ts'
@@ -129,17 +130,4 @@ async function emitPatiently(
       signal.throwIfAborted()
     }
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = (): void => {
-      timer.cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = clock.later(ms, done)
-    signal.addEventListener('abort', done)
-  })
 }
