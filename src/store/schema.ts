@@ -61,6 +61,8 @@ function createEvents(database: string): string {
     INDEX m_feed feed TYPE minmax GRANULARITY 1,
     INDEX m_r r TYPE minmax GRANULARITY 1,
     INDEX x_usr lowerUTF8(usr) TYPE text(tokenizer = 'array'),
+    INDEX x_uid lowerUTF8(uid) TYPE text(tokenizer = 'array'),
+    INDEX x_mail lowerUTF8(mail) TYPE text(tokenizer = 'array'),
     INDEX x_ip lowerUTF8(ip) TYPE text(tokenizer = 'array'),
     INDEX x_rname arrayMap(x -> lowerUTF8(x), rname) TYPE text(tokenizer = 'array')
   ) ENGINE = MergeTree PARTITION BY (stream, period) ORDER BY (t, feed)

@@ -15,8 +15,10 @@ export function textPasses(text: string, tests: readonly Test[], isExact: boolea
   return anyOf([...equal, ...others])
 }
 
+/** Few are compared one by one: an equality is answered by a text index alone, IN by reading the column. */
 export function isOneOf(compared: string, wanted: readonly string[]): string {
-  return wanted.length === 1 ? `${compared} = ${wanted[0]}` : `${compared} IN (${wanted.join(', ')})`
+  if (wanted.length <= 8) return anyOf(wanted.map((each) => `${compared} = ${each}`))
+  return `${compared} IN (${wanted.join(', ')})`
 }
 
 /** For values that are numbers in the engine. */
