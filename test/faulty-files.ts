@@ -1,6 +1,5 @@
-import { AuditError } from '../src/domain/errors.ts'
-import type { ErrorCode } from '../src/domain/errors.ts'
 import type { DurableFile, Files } from '../src/lib/files.ts'
+import { fileError } from '../src/lib/real-files.ts'
 import { replaceFile } from '../src/lib/replace-file.ts'
 
 export interface Fault {
@@ -8,7 +7,8 @@ export interface Fault {
   readonly at: number
   /** Whether it did its work all the same; `half`: an append wrote the first half of its bytes (all else: nothing). */
   readonly applied: 'no' | 'half' | 'yes'
-  readonly code?: ErrorCode
+  /** What the operating system says; EIO if nothing else is asked for. */
+  readonly errno?: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EROFS' | 'EACCES'
 }
 
 export interface FaultyFiles extends Files {
@@ -20,12 +20,13 @@ export interface FaultyFiles extends Files {
 export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
   let count = 0
 
-  async function change<T>(what: string, run: () => Promise<T>, half = async () => {}): Promise<T> {
+  async function change<T>(what: string, path: string, run: () => Promise<T>, half = async () => {}): Promise<T> {
     count += 1
     if (count !== fault.at) return await run()
     if (fault.applied === 'yes') await run()
     if (fault.applied === 'half') await half()
-    throw new AuditError(fault.code ?? 'io_failed', `cannot ${what}: EIO (injected)`)
+    const cause = Object.assign(new Error('injected'), { code: fault.errno ?? 'EIO' })
+    throw fileError(path, `${what} (injected)`, cause)
   }
 
   function faulty(file: DurableFile): DurableFile {
@@ -36,12 +37,13 @@ export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
       },
       append: (parts) =>
         change(
-          `write ${file.path}`,
+          'write',
+          file.path,
           () => file.append(parts),
           () => file.append(firstHalf(parts)),
         ),
-      sync: () => change(`sync ${file.path}`, () => file.sync()),
-      truncate: (size) => change(`truncate ${file.path}`, () => file.truncate(size)),
+      sync: () => change('sync', file.path, () => file.sync()),
+      truncate: (size) => change('truncate', file.path, () => file.truncate(size)),
       close: () => file.close(),
     }
   }
@@ -49,13 +51,13 @@ export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
   const own: FaultyFiles = {
     ...files,
     changes: () => count,
-    create: (path) => change(`create ${path}`, async () => faulty(await files.create(path))),
+    create: (path) => change('create', path, async () => faulty(await files.create(path))),
     open: async (path) => faulty(await files.open(path)),
     replace: (path, bytes) => replaceFile(own, path, bytes),
-    rename: (from, to) => change(`rename ${from}`, () => files.rename(from, to)),
-    remove: (path) => change(`remove ${path}`, () => files.remove(path)),
-    makeFolder: (path) => change(`make folder ${path}`, () => files.makeFolder(path)),
-    syncFolder: (path) => change(`sync folder ${path}`, () => files.syncFolder(path)),
+    rename: (from, to) => change('rename', from, () => files.rename(from, to)),
+    remove: (path) => change('remove', path, () => files.remove(path)),
+    makeFolder: (path) => change('make folder', path, () => files.makeFolder(path)),
+    syncFolder: (path) => change('sync folder', path, () => files.syncFolder(path)),
   }
   return own
 }

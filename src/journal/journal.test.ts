@@ -1,9 +1,12 @@
-import { join } from 'node:path'
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { faultyFiles } from '../../test/faulty-files.ts'
 import { seeded } from '../../test/seeded.ts'
 import { createSimulatedDisk } from '../../test/simulated-disk.ts'
 import type { Files } from '../lib/files.ts'
+import { realFiles } from '../lib/real-files.ts'
 import type { Frame } from './frame.ts'
 import { openJournal } from './journal.ts'
 import type { Journal, JournalOptions } from './journal.ts'
@@ -81,6 +84,25 @@ test('gives back what was appended, also after it was closed and opened, and goe
 
   expect(await texts(again.read(0))).toEqual(['1: 1+2 payload-2', '2: 3+0 payload-0', '3: 3+1 payload-1'])
   expect(() => journal.append([], 1)).toThrow('closed')
+})
+
+test('does the same on a real disk', async () => {
+  const folder = join(await mkdtemp(join(tmpdir(), 'journal-')), 'journal')
+  const journal = await open(realFiles, { folder, fileBytes: 500 })
+  for (let n = 0; n < 20; n++) await fill(journal, [n])
+  await journal.trim(50, 1e9)
+  await journal.close()
+  await appendFile(join(folder, (await readdir(folder)).at(-1) ?? ''), 'torn')
+
+  const again = await open(realFiles, { folder, fileBytes: 500 })
+  await fill(again, [7])
+  const found = await texts(again.read(0))
+  await again.close()
+  await rm(dirname(folder), { recursive: true })
+
+  expect(found.slice(-2)).toEqual(['20: 172+19 payload-19', '21: 191+7 payload-7'])
+  expect(found.length).toBeLessThan(21)
+  expect(again.oldestFeed).toBeLessThanOrEqual(50)
 })
 
 test('reads from the frame that holds a feed number, or from frames without events that follow', async () => {
@@ -189,12 +211,22 @@ test('once a sync failed it never writes again, and says so to all who wait', as
   expect(await size()).toBe(before)
 })
 
-test('a full disk is named as such', async () => {
-  const journal = await open(faultyFiles(aDisk(), { at: AFTER_OPENING + 3, applied: 'half', code: 'disk_full' }))
-  const filling = (async () => {
-    for (;;) await journal.append([bytesOf('x')], 1).durable
-  })()
-  await expect(filling).rejects.toMatchObject({ code: 'disk_full' })
+test.each([
+  ['ENOSPC', 'disk_full', 'free space'],
+  ['EDQUOT', 'disk_full', 'free space'],
+  ['EROFS', 'io_failed', 'read-only'],
+  ['EACCES', 'io_failed', 'owner and mode'],
+  ['EIO', 'io_failed', 'kernel log'],
+] as const)('%s while it writes or opens is %s, names the file, and says what to do', async (errno, code, hint) => {
+  const expected = { code, message: expect.stringContaining(FOLDER) as string }
+  const writing = await open(faultyFiles(aDisk(), { at: AFTER_OPENING + 3, applied: 'half', errno }))
+  await writing.append([bytesOf('x')], 1).durable
+  await expect(writing.append([bytesOf('x')], 1).durable).rejects.toMatchObject(expected)
+  await expect(writing.failed).rejects.toMatchObject({ hint: expect.stringContaining(hint) as string })
+  await expect(open(faultyFiles(aDisk(), { at: 3, applied: 'no', errno }))).rejects.toMatchObject({
+    ...expected,
+    hint: expect.stringContaining(hint) as string,
+  })
 })
 
 async function threeFrames(): Promise<{ files: Files; size: number; frameBytes: number }> {

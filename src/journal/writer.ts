@@ -147,8 +147,10 @@ export function createWriter(options: WriterOptions, list: JournalFile[], start:
   }
 
   function fail(cause: unknown, group: readonly Waiting[]): void {
-    const hint = 'the server must stop; at the next start it recovers from what is on the disk'
-    const code = cause instanceof AuditError ? cause.code : 'io_failed'
+    const known = cause instanceof AuditError ? cause : undefined
+    const stop = 'the server must stop; at the next start it recovers from what is on the disk'
+    const hint = known?.hint === undefined ? stop : `${known.hint}; ${stop}`
+    const code = known?.code ?? 'io_failed'
     const said = cause instanceof Error ? cause.message : String(cause)
     refusal = new AuditError(code, `the journal has failed: ${said}`, { hint, cause })
     for (const each of [...group, ...waiting]) each.reject(refusal)

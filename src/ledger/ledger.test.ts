@@ -282,7 +282,7 @@ test.each(['no', 'half', 'yes'] as const)(
 
 test('after a failed write nothing goes on, and what was published can still be read', async () => {
   const { files } = createSimulatedDisk(seeded(1))
-  const ledger = await open(faultyFiles(files, { at: 60, applied: 'no', code: 'disk_full' }))
+  const ledger = await open(faultyFiles(files, { at: 60, applied: 'no', errno: 'ENOSPC' }))
   let size = 0
   const run = async (): Promise<void> => {
     for (;;) {
