@@ -1,8 +1,8 @@
 import { CircleAlert, Search, X } from 'lucide-react'
 import type { ReactNode, RefObject } from 'react'
-import { useEffect, useRef } from 'react'
+import type { Facet } from '../../domain/answers.ts'
+import { QueryField } from './query-field.tsx'
 import type { QueryFault } from './query-text.ts'
-import { coloured } from './query-text.ts'
 
 export interface QueryBarProps {
   readonly text: string
@@ -12,6 +12,8 @@ export interface QueryBarProps {
   readonly previous: string | undefined
   readonly field: RefObject<HTMLTextAreaElement | null>
   readonly time: ReactNode
+  /** Values of the last answer: what completion counts with. */
+  readonly facets: readonly Facet[]
   readonly onText: (text: string) => void
   readonly onRun: (text: string) => void
   readonly onCancel: () => void
@@ -31,7 +33,7 @@ export function QueryBar(props: QueryBarProps): ReactNode {
     >
       <div className={fault === undefined ? 'query-box' : 'query-box is-invalid'}>
         <Search className="i" />
-        <QueryText {...props} />
+        <QueryField text={text} fault={fault} field={field} facets={props.facets} onText={onText} onRun={onRun} />
         {text !== '' && (
           <button
             type="button"
@@ -86,53 +88,5 @@ export function QueryBar(props: QueryBarProps): ReactNode {
         </div>
       )}
     </form>
-  )
-}
-
-function QueryText({ text, fault, field, onText, onRun }: QueryBarProps): ReactNode {
-  const copy = useRef<HTMLPreElement>(null)
-  useEffect(() => {
-    const area = field.current
-    if (area === null) return
-    const follow = (): void => {
-      if (copy.current !== null) copy.current.scrollTop = area.scrollTop
-    }
-    area.addEventListener('scroll', follow)
-    return () => area.removeEventListener('scroll', follow)
-  }, [field])
-  return (
-    <div className="query-text">
-      <pre ref={copy} aria-hidden="true">
-        {coloured(text, fault).map((piece) => (
-          <span key={piece.start} className={`query-${piece.kind}`}>
-            {piece.text}
-          </span>
-        ))}
-        {/* Keeps the height of a last, empty line. */}
-        {'\u200B'}
-      </pre>
-      <textarea
-        ref={field}
-        value={text}
-        rows={1}
-        spellCheck={false}
-        autoCapitalize="off"
-        autoComplete="off"
-        autoCorrect="off"
-        aria-label="Query"
-        aria-keyshortcuts="/"
-        aria-invalid={fault !== undefined}
-        aria-describedby={fault === undefined ? undefined : 'query-fault'}
-        placeholder="actor:alice action:delete* -outcome:success"
-        maxLength={8192}
-        onChange={(event) => onText(event.target.value.replaceAll('\n', ' '))}
-        onKeyDown={(event) => {
-          // While an input method composes, Enter is its own.
-          if (event.key !== 'Enter' || event.nativeEvent.isComposing) return
-          event.preventDefault()
-          onRun(text)
-        }}
-      />
-    </div>
   )
 }

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useRef, useState } from 'react'
+import type { Facet } from '../../domain/answers.ts'
 import { useEvent, useEventPages, useSummary } from '../data/events.ts'
 import { useMe } from '../data/session.ts'
 import { useTail } from '../data/tail.ts'
@@ -235,6 +236,7 @@ export function SearchPage(): ReactNode {
             onRange={(from, to) => go({ from, to, ...(to !== undefined && { live: undefined }) }, 'push')}
           />
         }
+        facets={totals?.facets ?? NO_FACETS}
         onText={setDraft}
         onRun={runDraft}
         onCancel={() => go({}, 'cancel')}
@@ -337,6 +339,8 @@ export function SearchPage(): ReactNode {
     </div>
   )
 }
+
+const NO_FACETS: readonly Facet[] = []
 
 function holdsId(row: Row, id: string | undefined): boolean {
   return id !== undefined && (row.event.event.id === id || row.others.some((event) => event.event.id === id))
