@@ -5,6 +5,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { AuditError } from '../domain/errors.ts'
 import { READER, WRITER } from './engine-face.ts'
 import type { Engine } from './engine.ts'
+import { quotedText } from './quote.ts'
 
 /** Values of `{name:Type}` in a statement. */
 export type Values = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>
@@ -20,6 +21,8 @@ export interface Connection {
   command(sql: string, signal?: AbortSignal): Promise<void>
   /** Rejects with `Refused` when the engine has said no; after any other error nobody knows whether the rows are in. */
   insert(insert: NativeInsert, signal?: AbortSignal): Promise<void>
+  /** After it, no insert of ours runs that could still store something behind the answer to a later `ask`. */
+  endInserts(signal?: AbortSignal): Promise<void>
   whenReady(signal?: AbortSignal): Promise<void>
   close(): Promise<void>
 }
@@ -51,7 +54,7 @@ export class Refused extends Error {
 export type Target = { readonly engine: Engine } | { readonly url: string }
 
 /** Own inserts are found among the running statements by the beginning of their text. */
-export const insertMark = (database: string): string => `/* wd:insert:${database}:`
+const insertMark = (database: string): string => `/* wd:insert:${database}:`
 
 const READ_TIMEOUT_MS = 20_000
 const WRITE_TIMEOUT_MS = 120_000
@@ -104,6 +107,12 @@ export function createConnection(target: Target, database: string): Connection {
         for await (const _ of stream) continue
       })
     },
+    async endInserts(signal) {
+      // The embedded engine asks and inserts on one session, one after the other. It also lists a statement that has failed
+      // until its session is used again, so waiting for it would never end.
+      const wait = 'url' in target ? 'SYNC' : 'ASYNC'
+      await this.command(`KILL QUERY WHERE startsWith(query, ${quotedText(insertMark(database))}) ${wait}`, signal)
+    },
     async close() {
       await Promise.all([reader.close(), writer.close()])
     },
@@ -131,6 +140,10 @@ export function gated(connection: Connection, ready: Promise<void>): Connection 
     async insert(insert, signal) {
       await whenReady(signal)
       return connection.insert(insert, signal)
+    },
+    async endInserts(signal) {
+      await whenReady(signal)
+      return connection.endInserts(signal)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChildMessage, ParentMessage, StartMessage } from './engine.ts'
 import { createFace } from './engine-face.ts'
@@ -13,10 +13,14 @@ function main(): void {
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => undefined)
   process.on('disconnect', endNow)
-  process.once('message', (message: ParentMessage) => {
+  process.on('message', (message: ParentMessage) => {
     if (message.kind === 'start') void start(message)
+    else stop()
   })
 }
+
+/** Until there is something to close. */
+let stop = endNow
 
 async function start(options: StartMessage): Promise<void> {
   try {
@@ -30,22 +34,25 @@ async function start(options: StartMessage): Promise<void> {
     mkdirSync(inbox, { mode: 0o700 })
     const face = createFace({ sessions, secret: options.secret, inbox })
     rmSync(options.socket, { force: true })
-    face.listen(options.socket, () => tell({ kind: 'ready' }))
+    face.listen(options.socket, () => {
+      chmodSync(options.socket, 0o600)
+      tell({ kind: 'ready' })
+    })
     face.once('error', (error) => failed(error))
-    process.once('message', () => {
+    stop = () => {
       face.close()
       face.closeAllConnections()
       sessions.close()
       process.exit(0)
-    })
+    }
   } catch (error) {
     failed(error)
   }
 }
 
 function failed(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error)
-  tell({ kind: 'failed', locked: /code: 76\b|CANNOT_OPEN_FILE|lock/i.test(message), message })
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  endNow()
 }
 
 function tell(message: ChildMessage): void {

@@ -39,16 +39,12 @@ const OTHER_SETTINGS = ['SET allow_suspicious_codecs = 1, max_query_size = 16777
  */
 export async function openSessions(folder: string, configFile: string): Promise<EngineSessions> {
   const pools = new Map<SessionKind, Pool>()
-  const opened: Session[] = []
+  const all: OneSession[] = []
   for (const kind of ['insert', 'control', 'read'] as const) {
-    const free: OneSession[] = []
-    for (let n = 0; n < COUNTS[kind]; n++) {
-      const session = new Session(folder, { connectionArgs: [`--config-file=${configFile}`] })
-      opened.push(session)
-      for (const sql of kind === 'read' ? READ_SETTINGS : OTHER_SETTINGS) await session.queryAsync(sql, NO_ANSWER)
-      free.push(new OneSession(session))
-    }
+    const free = Array.from({ length: COUNTS[kind] }, () => new OneSession(folder, configFile, kind))
+    for (const session of free) await session.open()
     pools.set(kind, new Pool(free))
+    all.push(...free)
   }
   return {
     async run(kind, statement, signal) {
@@ -62,39 +58,64 @@ export async function openSessions(folder: string, configFile: string): Promise<
       }
     },
     close() {
-      for (const session of opened) session.close()
+      for (const session of all) session.close()
     },
   }
 }
 
 const NO_ANSWER = { format: 'Null' }
 
-/** A session with what it remembers between statements. */
+/** A place in a pool: a session with what it remembers between statements. */
 class OneSession {
-  private readonly session: Session
+  private readonly folder: string
+  private readonly configFile: string
+  private readonly kind: SessionKind
+  private session: Session | undefined
   private bound: ReadonlySet<string> = new Set()
 
-  constructor(session: Session) {
-    this.session = session
+  constructor(folder: string, configFile: string, kind: SessionKind) {
+    this.folder = folder
+    this.configFile = configFile
+    this.kind = kind
   }
 
+  async open(): Promise<Session> {
+    const session = new Session(this.folder, { connectionArgs: [`--config-file=${this.configFile}`] })
+    for (const sql of this.kind === 'read' ? READ_SETTINGS : OTHER_SETTINGS) await session.queryAsync(sql, NO_ANSWER)
+    this.session = session
+    return session
+  }
+
+  // What a failed statement has put out already, chDB hands to the next one of its session in front of its own answer:
+  // rows of one reader to another. So a session does not outlive a failure.
   async run(statement: Statement): Promise<Uint8Array> {
-    await this.bind(statement.parameters)
-    const result = await this.session.queryAsync(statement.sql, { format: statement.format })
-    return result.bytes()
+    const session = this.session ?? (await this.open())
+    try {
+      await this.bind(session, statement.parameters)
+      const result = await session.queryAsync(statement.sql, { format: statement.format })
+      return result.bytes()
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.session?.close()
+    this.session = undefined
+    this.bound = new Set()
   }
 
   // chDB's own binding runs all parameterized queries of a process one after another. `SET param_x` belongs to its session
   // and is no setting, so `readonly=1` lets it through.
-  private async bind(parameters: Parameters): Promise<void> {
+  private async bind(session: Session, parameters: Parameters): Promise<void> {
     // What an earlier statement left is emptied: a name that was forgotten must not find somebody else's value.
-    const names = new Set([...this.bound].filter((name) => !parameters.has(name)))
-    const values = [...names].map((name) => [name, ''] as const)
-    const all = [...values, ...parameters]
+    const left = [...this.bound].filter((name) => !parameters.has(name)).map((name) => [name, ''] as const)
+    const all = [...left, ...parameters]
     if (all.length === 0) return
     const list = all.map(([name, value]) => `param_${checkedName(name)} = ${quotedText(value)}`)
     this.bound = new Set(parameters.keys())
-    await this.session.queryAsync(`SET ${list.join(', ')}`, NO_ANSWER)
+    await session.queryAsync(`SET ${list.join(', ')}`, NO_ANSWER)
   }
 }
 

@@ -26,9 +26,9 @@ export type EngineState =
 
 export interface EngineOptions {
   readonly folder: string
-  /** Pid of a child that an earlier server of this data folder may have left (from run.json). */
+  /** Asked once, before the first start: pid of a child that an earlier server may have left (from run.json). */
   readonly stalePid?: () => number | undefined
-  /** Tells the pid of each child. */
+  /** Tells the pid of each child once it has the folder. */
   readonly onEngine?: (pid: number) => void
   readonly log: (message: string) => void
 }
@@ -42,20 +42,28 @@ export interface StartMessage {
   readonly secret: string
 }
 
-/** From the child to its server. */
-export type ChildMessage =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'failed'; readonly locked: boolean; readonly message: string }
+/** From the child to its server. Why it does not start, it says on stderr. */
+export interface ChildMessage {
+  readonly kind: 'ready'
+}
 
 const CHILD = join(import.meta.dirname, `engine-child${import.meta.filename.slice(-3)}`)
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
 const STOP_MS = 5_000
-/** How often a locked folder is tried again once the process that held it was ended. */
-const LOCKED_TRIES = 20
+/** chDB says it on stderr only. */
+const LOCKED = /Code: 76\b|Cannot lock file/
+/** An earlier child needs a moment to let go of the folder. */
+const LOCKED_MS = 3_000
+/** What a child says on stderr before it is ready, at most. */
+const SAID_CHARACTERS = 2_000
 
-/** Starts the child and starts it again, with a growing pause, whenever it ends. */
+/**
+ * Starts the child and starts it again, with a growing pause, whenever it ends. Throws `unsupported` where chDB has no
+ * library.
+ */
 export function startEngine(options: EngineOptions): Engine {
+  refuseUnsupported()
   return new Supervisor(options)
 }
 
@@ -63,11 +71,12 @@ class Supervisor implements Engine {
   readonly socket: string
   readonly secret = randomBytes(32).toString('base64url')
   private readonly options: EngineOptions
+  private readonly stalePid: number | undefined
   private current: EngineState = { kind: 'starting' }
   private child: ChildProcess | undefined
   private retry: NodeJS.Timeout | undefined
   private retryMs = FIRST_RETRY_MS
-  private lockedTries = 0
+  private lockedSince: number | undefined
   private fatal: AuditError | undefined
   private readonly watchers = new Set<() => void>()
 
@@ -76,6 +85,7 @@ class Supervisor implements Engine {
     mkdirSync(options.folder, { recursive: true, mode: 0o700 })
     chmodSync(options.folder, 0o700)
     this.socket = socketPath(options.folder)
+    this.stalePid = options.stalePid?.()
     this.start()
   }
 
@@ -117,43 +127,52 @@ class Supervisor implements Engine {
 
   private start(): void {
     const child = spawn(process.execPath, [CHILD], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // One thread for each session that may be busy, and some for files.
       env: { PATH: process.env['PATH'], TZ: 'UTC', HOME: this.options.folder, UV_THREADPOOL_SIZE: '16' },
     })
     this.child = child
-    if (child.pid !== undefined) this.options.onEngine?.(child.pid)
     const startedAt = performance.now()
+    const said = this.listen(child)
     child.on('message', (message: ChildMessage) => this.hear(child, message))
-    child.once('error', (error) => this.options.log(`the engine's process cannot be started: ${error.message}`))
+    child.once('error', (error) => {
+      if (child.pid === undefined) this.ended(`cannot be started: ${error.message}`)
+    })
     child.once('close', (code, signal) => {
       if (performance.now() - startedAt > LONGEST_RETRY_MS) this.retryMs = FIRST_RETRY_MS
-      this.ended(`ended with ${signal ?? `code ${code}`}`)
+      if (LOCKED.test(said())) this.unlock()
+      this.ended(`ended with ${signal ?? `code ${code}`}${said()}`)
     })
     const message = { kind: 'start', folder: this.options.folder, socket: this.socket, secret: this.secret } as const
     // A child that is gone already is seen by `close`.
     child.send(message satisfies ParentMessage, () => undefined)
   }
 
+  /** What the child says on stderr while it starts. Later it might be contents of events. */
+  private listen(child: ChildProcess): () => string {
+    let said = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (this.current.kind === 'starting') said = `${said}${text}`.slice(0, SAID_CHARACTERS)
+    })
+    return () => (said === '' ? '' : `: ${said.trim()}`)
+  }
+
   private hear(child: ChildProcess, message: ChildMessage): void {
-    if (this.current.kind === 'stopped') return
-    if (message.kind === 'ready') {
-      this.lockedTries = 0
-      this.become({ kind: 'ready', pid: child.pid ?? 0 })
-      return
-    }
-    this.options.log(`the engine did not start: ${message.message}`)
-    if (message.locked) this.unlock()
-    child.kill('SIGKILL')
+    if (this.current.kind === 'stopped' || message.kind !== 'ready') return
+    this.lockedSince = undefined
+    const pid = child.pid ?? 0
+    this.become({ kind: 'ready', pid })
+    // Not before: until then an earlier child may hold the folder, and its pid must not be forgotten.
+    this.options.onEngine?.(pid)
   }
 
   /** The folder belongs to another process: a child that a killed server left behind is ended, anybody else is not. */
   private unlock(): void {
-    const pid = this.options.stalePid?.()
-    if (pid !== undefined && isEngineChild(pid)) {
-      this.options.log(`ending the engine's process ${pid}, which an earlier server left`)
-      process.kill(pid, 'SIGKILL')
-    } else if (++this.lockedTries > LOCKED_TRIES) {
+    this.lockedSince ??= performance.now()
+    if (this.stalePid !== undefined && isEngineChild(this.stalePid)) {
+      this.options.log(`ending the engine's process ${this.stalePid}, which an earlier server left`)
+      process.kill(this.stalePid, 'SIGKILL')
+    } else if (performance.now() - this.lockedSince > LOCKED_MS) {
       const hint = 'end the other whodid server that uses this data folder, or give this one another with --data'
       this.fatal = new AuditError('locked', `the engine's folder ${this.options.folder} is in use`, { hint })
     }
@@ -168,14 +187,30 @@ class Supervisor implements Engine {
       this.become({ kind: 'starting' })
       this.start()
     }, this.retryMs)
-    // An earlier child needs a moment to let go of the folder: that is no reason to wait longer each time.
-    this.retryMs = Math.min(this.retryMs * (this.lockedTries > 0 ? 1 : 2), LONGEST_RETRY_MS)
+    // Somebody who will soon let go of the folder is no reason to wait longer each time.
+    if (this.lockedSince === undefined) this.retryMs = Math.min(this.retryMs * 2, LONGEST_RETRY_MS)
   }
 
   private become(state: EngineState): void {
     this.current = state
     for (const look of this.watchers) look()
   }
+}
+
+function refuseUnsupported(): void {
+  const { platform, arch } = process
+  if ((platform === 'linux' && isGlibc() && (arch === 'x64' || arch === 'arm64')) || platform === 'darwin') return
+  const hint = 'set store.url to a ClickHouse server'
+  throw new AuditError('unsupported', `the embedded engine does not run on ${platform} ${arch} with this C library`, {
+    hint,
+  })
+}
+
+function isGlibc(): boolean {
+  const report: unknown = process.report.getReport()
+  if (typeof report !== 'object' || report === null || !('header' in report)) return false
+  const { header } = report
+  return typeof header === 'object' && header !== null && 'glibcVersionRuntime' in header
 }
 
 /** In the folder, or where its path would be too long for a socket, in a folder of ours elsewhere. */

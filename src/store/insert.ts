@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { AuditError } from '../domain/errors.ts'
 import type { SealedEvent } from '../domain/sealed.ts'
-import { insertMark, Refused } from './connection.ts'
+import { Refused } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { encodeBareRows, encodeRows, EVENT_COLUMNS } from './encode.ts'
-import { quotedText } from './quote.ts'
 import type { InsertBatch, Inserts, LogPosition } from './store.ts'
 
 const FIRST_PAUSE_MS = 200
@@ -25,7 +24,7 @@ async function positions(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, LogPosition>> {
   return patiently(signal, async () => {
-    await endOwnInserts(connection, signal)
+    await connection.endInserts(signal)
     const rows = await connection.ask<{ name: string; next: number; last: number }>(
       `SELECT log AS name, max(n) + 1 AS next, max(feed) AS last FROM ${connection.database}.events GROUP BY log`,
       {},
@@ -76,17 +75,11 @@ async function holds(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   return patiently(signal, async () => {
-    await endOwnInserts(connection, signal)
+    await connection.endInserts(signal)
     const sql = `SELECT count() AS rows, max(n) AS top FROM ${connection.database}.events WHERE log = {log:String}`
     const [found] = await connection.ask<{ rows: number; top: number }>(sql, { log }, signal)
     return found !== undefined && found.rows > 0 && found.top >= index
   })
-}
-
-/** After it, no insert of ours runs that could still store something. */
-async function endOwnInserts(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
-  const mark = quotedText(insertMark(connection.database))
-  await connection.command(`KILL QUERY WHERE startsWith(query, ${mark}) SYNC`, signal)
 }
 
 /**

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import type { AuditEvent } from '../domain/event.ts'
+import { judgedVisibility } from '../query/visibility.ts'
+import type { FieldRule, Visibility } from '../query/visibility.ts'
+import { disclosedBlocks, sees, seesLeaf, veiled } from './veil.ts'
+
+const EVENT: AuditEvent = {
+  '@timestamp': '2026-11-20T10:00:00.000Z',
+  event: { action: 'read', original: '{"user":"ada@example.com"}' },
+  user: { name: 'ada', email: 'ada@example.com', target: { email: 'bob@example.com' } },
+  audit: {
+    resource: [
+      { type: 'secret', name: 'db' },
+      { type: 'pod', name: 'web' },
+    ],
+  },
+  labels: { 'team.name': 'red', cost: 'high' },
+}
+
+function seeing(rules: Record<string, FieldRule>): Visibility {
+  return judgedVisibility(undefined, new Map(Object.entries(rules)))
+}
+
+test('shows everything to one from whom nothing is hidden', () => {
+  expect(veiled(EVENT, seeing({}))).toEqual(EVENT)
+})
+
+test('takes a hidden field away, in lists and under names with dots too, and the original with it', () => {
+  const shown = veiled(
+    EVENT,
+    seeing({ 'user.email': 'hide', 'audit.resource.name': 'hide', 'labels.team.name': 'hide' }),
+  )
+
+  expect(shown).toEqual({
+    '@timestamp': '2026-11-20T10:00:00.000Z',
+    event: { action: 'read' },
+    user: { name: 'ada', target: { email: 'bob@example.com' } },
+    audit: { resource: [{ type: 'secret' }, { type: 'pod' }] },
+    labels: { cost: 'high' },
+  })
+})
+
+test('hides what lies below a hidden path', () => {
+  expect(veiled(EVENT, seeing({ user: 'hide' })).user).toBeUndefined()
+})
+
+test('leaves of a masked field what its mask leaves', () => {
+  const mask = (rule: FieldRule) => veiled(EVENT, seeing({ 'user.email': rule })).user?.email
+  expect(mask({ mask: 'last-four' })).toBe('….com')
+  expect(mask({ mask: 'removed' })).toBe('[masked]')
+  expect(mask({ mask: 'hash' })).toMatch(/^sha256:[0-9a-f]{16}$/)
+  expect(veiled(EVENT, seeing({ 'user.name': { mask: 'last-four' } })).user?.name).toBe('[masked]')
+})
+
+test('counts a masked field, and what holds a hidden one, as not there', () => {
+  const visibility = seeing({ 'user.email': { mask: 'hash' } })
+  expect(sees(visibility, 'user.email')).toBe(false)
+  expect(sees(visibility, 'user')).toBe(false)
+  expect(sees(visibility, 'user.name')).toBe(true)
+})
+
+test('discloses a block only when nothing in it can be hidden, whatever it holds', () => {
+  expect([...disclosedBlocks(seeing({}))]).toEqual(['actor', 'place', 'target', 'body', 'original'])
+  expect([...disclosedBlocks(seeing({ 'user.email': 'hide' }))]).toEqual(['place', 'target', 'body'])
+  expect([...disclosedBlocks(seeing({ user: 'hide' }))]).toEqual(['place', 'body'])
+  expect([...disclosedBlocks(seeing({ 'source.ip': 'hide' }))]).toEqual(['actor', 'target', 'body'])
+  expect([...disclosedBlocks(seeing({ 'event.action': 'hide' }))]).toEqual(['actor', 'place', 'target'])
+})
+
+test('knows when the leaf itself says what is hidden', () => {
+  expect(seesLeaf(seeing({ 'user.email': 'hide' }))).toBe(true)
+  expect(seesLeaf(seeing({ 'event.action': 'hide' }))).toBe(false)
+  expect(seesLeaf(seeing({ event: 'hide' }))).toBe(false)
+})
