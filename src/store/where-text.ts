@@ -8,23 +8,26 @@ import { wordPattern, wordsOf } from '../query/words.ts'
 import { columnOf } from './where-columns.ts'
 import { wellFormed } from './where-json.ts'
 import type { Parameters } from './where-parameters.ts'
-import { allOf } from './where-tests.ts'
+import { allOf, anyOf } from './where-tests.ts'
 
 /**
- * The words of a text term, one behind the other, in one value of a visible block. The twin of query/free-text.ts. The
- * expression that finds the words is written once: each time it stands in a statement it is compiled, for milliseconds.
+ * The words of a text term, one behind the other, in one value of a visible block. The twin of query/free-text.ts. A cheap
+ * condition comes first and decides for most rows; the expression that finds the words is written once, since each time
+ * it stands in a statement it is compiled, for milliseconds.
  */
 export function textCondition(term: TextTerm, hidden: HiddenFields, parameters: Parameters): string {
   const words = wordsOf(term.text, term.quoted)
   const visible = visibleBlocks(hidden)
-  const header = visible.has('header') ? HEADER_TEXTS.map((path) => columnOf(path)?.sql ?? "''") : []
-  const blocks = BLOCK_NAMES.filter((block) => visible.has(block)).map((block) => {
-    const mayHaveAll = allOf(words.map((word) => mayHold(block, word, parameters)))
-    return `if(${mayHaveAll}, ${valuesOf(block)}, [])`
-  })
+  const mayHoldAll = (text: string): string => allOf(words.map((word) => mayHold(text, word, parameters)))
+  const header = visible.has('header') ? HEADER_TEXTS.map((path) => `toString(${columnOf(path)?.sql ?? "''"})`) : []
+  const blocks = BLOCK_NAMES.filter((block) => visible.has(block))
   if (header.length === 0 && blocks.length === 0) return 'false'
-  const values = `arrayConcat([${header.map((column) => `toString(${column})`).join(', ')}]${blocks.map((each) => `, ${each}`).join('')})`
-  return `arrayExists(s -> match(lowerUTF8(s), ${parameters.text(wordPattern(words))}), ${values})`
+  const values = [
+    `[${header.join(', ')}]`,
+    ...blocks.map((block) => `if(${mayHoldAll(block)}, ${valuesOf(block)}, [])`),
+  ]
+  const found = `arrayExists(s -> match(lowerUTF8(s), ${parameters.text(wordPattern(words))}), arrayConcat(${values.join(', ')}))`
+  return allOf([anyOf([...header, ...blocks].map(mayHoldAll)), found])
 }
 
 /** Texts and numbers of a block without its keys: in what JSON.stringify writes, only keys are followed by a colon. */
@@ -36,13 +39,13 @@ function valuesOf(block: BlockName): string {
 }
 
 /**
- * A cheap condition that a block with that word fulfils: JSON never escapes letters and digits. Plain letters are looked
- * for without folding the block, but for k and i, which are also what the Kelvin sign and the dotted capital I fold to.
+ * A cheap condition that a text with that word in it fulfils: JSON never escapes letters and digits. Plain letters are looked
+ * for without folding the text, but for k and i, which are also what the Kelvin sign and the dotted capital I fold to.
  */
-function mayHold(block: BlockName, word: string, parameters: Parameters): string {
+function mayHold(text: string, word: string, parameters: Parameters): string {
   const pieces = word.split('*').flatMap((piece) => piece.match(/[a-hjl-z0-9]+/g) ?? [])
   const longest = pieces.reduce((best, piece) => (piece.length > best.length ? piece : best), '')
-  if (longest.length >= 3) return `positionCaseInsensitive(${block}, ${parameters.text(longest)}) > 0`
+  if (longest.length >= 3) return `positionCaseInsensitive(${text}, ${parameters.text(longest)}) > 0`
   const letters = word.split('*').reduce((best, piece) => (piece.length > best.length ? piece : best), '')
-  return `position(lowerUTF8(${block}), ${parameters.text(letters)}) > 0`
+  return `position(lowerUTF8(${text}), ${parameters.text(letters)}) > 0`
 }
