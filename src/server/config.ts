@@ -86,9 +86,11 @@ export function loadConfig(overrides: ConfigOverrides): Config {
         ? resolve(DEFAULT_DATA)
         : at(said.data)
       : resolve(overrides.data)
-  const sources = said.sources.map((source) =>
-    'paths' in source ? { ...source, paths: source.paths.map(at) } : source,
-  )
+  const sources = said.sources.map((source) => ({
+    ...source,
+    ...('paths' in source && { paths: source.paths.map(at) }),
+    ...(source.token !== undefined && 'file' in source.token && { token: { file: at(source.token.file) } }),
+  }))
   refuseTwice('source', sources)
   refuseTwice('stream', said.streams ?? [])
   return {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import type { Receipt } from '../domain/answers.ts'
+import { AuditError } from '../domain/errors.ts'
 import { ecs } from '../formats/ecs.ts'
-import { emitOrWait, refusalOf, refused } from './answers.ts'
 import { recordsOf } from './body.ts'
 import type { SourceBase } from './config.ts'
 import { formatName, secret, sourceBase } from './config.ts'
-import type { EmitOptions, Receiver, ReceiverRequest, ReceiverResponse, SourceRecord } from './source.ts'
+import { refused } from './refused.ts'
+import type { Emit, EmitOptions, Receiver, ReceiverResponse, SourceRecord } from './source.ts'
 
 export interface HttpConfig extends SourceBase {
   readonly kind: 'http'
@@ -22,30 +22,28 @@ export const httpConfig: z.ZodType<HttpConfig> = z.strictObject({
 
 const MAX_RECORDS = 10_000
 
+const HINT = 'send a JSON object, a JSON array or NDJSON by POST'
+
 /** Records by POST in the shapes that `/v1/events` takes: one object, an array, or NDJSON, in any known format. */
 export function createHttp(config: HttpConfig): Receiver {
   return {
-    async handle(request, emit, signal) {
-      if (request.method !== 'POST') return refused(405, 'bad_request', 'records are sent by POST')
-      const records = recordsOrRefusal(request, config.format ?? ecs.name)
-      if (!Array.isArray(records)) return records
-      const key = request.headers.get('idempotency-key')
-      const options: EmitOptions = key === undefined ? { signal } : { signal, idempotencyKey: key }
-      return emitOrWait(emit, records, options, answerOf)
+    async handle({ method, headers, body }, emit, signal) {
+      if (method !== 'POST') return refused(405, 'bad_request', 'records are sent by POST', HINT)
+      const records = recordsOf(body, headers.get('content-type'), config.format ?? ecs.name, MAX_RECORDS)
+      const key = headers.get('idempotency-key')
+      return take(records, emit, key === undefined ? { signal } : { signal, idempotencyKey: key })
     },
   }
 }
 
-function recordsOrRefusal(request: ReceiverRequest, format: string): SourceRecord[] | ReceiverResponse {
+async function take(records: readonly SourceRecord[], emit: Emit, options: EmitOptions): Promise<ReceiverResponse> {
   try {
-    return [...recordsOf(request.body, request.headers.get('content-type'), format, MAX_RECORDS)]
+    const receipt = await emit(records, options)
+    // Only when nothing of the batch could be taken: a sender that then sends it again is told the same.
+    const isAllRejected = receipt.received > 0 && receipt.rejected === receipt.received
+    return { status: isAllRejected ? 422 : 200, body: receipt }
   } catch (error) {
-    return refusalOf(error)
+    if (!(error instanceof AuditError) || error.code !== 'conflict') throw error
+    return refused(422, error.code, error.message, error.hint ?? HINT)
   }
-}
-
-/** 422 only when nothing of the batch could be taken: a sender that then sends it again is told the same. */
-function answerOf(receipt: Receipt): ReceiverResponse {
-  const allRejected = receipt.received > 0 && receipt.rejected === receipt.received
-  return { status: allRejected ? 422 : 200, body: receipt }
 }

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { kubernetesAudit } from '../formats/kubernetes-audit.ts'
 import { itemSpans, memberSpan } from '../lib/json-scan.ts'
-import { emitOrWait, refusalOf, refused } from './answers.ts'
 import type { SourceBase } from './config.ts'
 import { secret, sourceBase } from './config.ts'
-import type { Receiver, ReceiverResponse, SourceRecord } from './source.ts'
+import { refused } from './refused.ts'
+import type { Receiver } from './source.ts'
 
 export interface KubernetesWebhookConfig extends SourceBase {
   readonly kind: 'kubernetes-webhook'
@@ -28,22 +28,17 @@ const HINT = 'a Kubernetes API server sends {"kind":"EventList","apiVersion":"au
  */
 export function createKubernetesWebhook(): Receiver {
   return {
-    async handle(request, emit, signal) {
-      if (request.method !== 'POST') return refused(405, 'bad_request', 'audit events are sent by POST', HINT)
-      const records = recordsOrRefusal(request.body)
-      if (!Array.isArray(records)) return records
-      return emitOrWait(emit, records, { signal }, () => ({ status: 200 }))
+    async handle({ method, body }, emit, signal) {
+      if (method !== 'POST') return refused(405, 'bad_request', 'audit events are sent by POST', HINT)
+      if (!isEventList(body)) return refused(422, 'bad_request', 'the body is JSON, but no EventList', HINT)
+      const spans = itemSpans(body, 'items', MAX_RECORDS) ?? []
+      const items = spans.map(({ start, end }) => body.subarray(start, end))
+      await emit(
+        items.map((bytes) => ({ bytes, format: kubernetesAudit.name })),
+        { signal },
+      )
+      return { status: 200 }
     },
-  }
-}
-
-function recordsOrRefusal(body: Uint8Array): SourceRecord[] | ReceiverResponse {
-  try {
-    if (!isEventList(body)) return refused(422, 'bad_request', 'the body is JSON, but no EventList', HINT)
-    const spans = itemSpans(body, 'items', MAX_RECORDS) ?? []
-    return spans.map(({ start, end }) => ({ bytes: body.subarray(start, end), format: kubernetesAudit.name }))
-  } catch (error) {
-    return refusalOf(error)
   }
 }
 

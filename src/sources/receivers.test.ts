@@ -3,7 +3,7 @@ import { Intake, receiptFor } from '../../test/contract/source.ts'
 import { AuditError } from '../domain/errors.ts'
 import { createHttp } from './http.ts'
 import { createKubernetesWebhook } from './kubernetes-webhook.ts'
-import type { Emit, Receiver, ReceiverRequest, ReceiverResponse } from './source.ts'
+import type { Emit, Receiver, ReceiverRequest } from './source.ts'
 
 const ITEM =
   '{"level":"Metadata","auditID":"a-1","stage":"ResponseComplete","verb":"get", "requestURI":"/x?a=1\\u0026b=2"}'
@@ -12,10 +12,6 @@ const never = new AbortController().signal
 function send(receiver: Receiver, body: string, emit: Emit, more: Partial<ReceiverRequest> = {}) {
   const request = { method: 'POST', path: '', headers: new Map<string, string>(), body: Buffer.from(body), ...more }
   return receiver.handle(request, emit, never)
-}
-
-function problemOf(response: ReceiverResponse): unknown {
-  return response.body
 }
 
 test('a Kubernetes API server gets 200 once its events are durable, and they are its own bytes', async () => {
@@ -37,19 +33,29 @@ test('an EventList of nothing is taken, as Go writes it too', async () => {
 
 test('what is no JSON is told from what is no EventList', async () => {
   const intake = new Intake()
-  const broken = await send(createKubernetesWebhook(), '{"kind":"EventList","items":[{]', intake.emit)
-  const other = await send(createKubernetesWebhook(), '{"kind":"PodList","items":[]}', intake.emit)
-  const missing = await send(createKubernetesWebhook(), '{"kind":"EventList"}', intake.emit)
-  expect([broken.status, other.status, missing.status]).toEqual([400, 422, 422])
-  expect(problemOf(broken)).toMatchObject({ code: 'bad_request', detail: expect.stringContaining('byte') })
-  expect(problemOf(other)).toMatchObject({ hint: expect.stringContaining('EventList') })
+  const broken = send(createKubernetesWebhook(), '{"kind":"EventList","items":[{]', intake.emit)
+  await expect(broken).rejects.toMatchObject({ code: 'bad_request', message: expect.stringContaining('byte') })
+  for (const body of ['{"kind":"PodList","items":[]}', '{"kind":"EventList"}']) {
+    const response = await send(createKubernetesWebhook(), body, intake.emit)
+    expect(response).toMatchObject({ status: 422, body: { hint: expect.stringContaining('EventList') } })
+  }
   expect(intake.batches).toEqual([])
 })
 
-test('a full journal is 429 with whole seconds to wait', async () => {
+test('a full journal is told as it is: the API answers 429 with Retry-After', async () => {
   const busy: Emit = () => Promise.reject(new AuditError('busy', 'the journal is full', { retryAfterMs: 2100 }))
-  const response = await send(createKubernetesWebhook(), `{"kind":"EventList","items":[${ITEM}]}`, busy)
-  expect(response).toMatchObject({ status: 429, headers: { 'retry-after': '3' } })
+  const answers = [
+    send(createKubernetesWebhook(), `{"kind":"EventList","items":[${ITEM}]}`, busy),
+    send(createHttp({ name: 'app', kind: 'http' }), ITEM, busy),
+  ]
+  for (const answer of answers) await expect(answer).rejects.toMatchObject({ code: 'busy' })
+})
+
+test('an idempotency key that came with another body before is 422', async () => {
+  const conflict: Emit = () =>
+    Promise.reject(new AuditError('conflict', 'Idempotency-Key k was used with other records'))
+  const response = await send(createHttp({ name: 'app', kind: 'http' }), ITEM, conflict)
+  expect(response).toMatchObject({ status: 422, body: { code: 'conflict' } })
 })
 
 test('only POST brings records', async () => {
@@ -75,9 +81,9 @@ test('a batch of which nothing could be taken is 422, with the reasons', async (
   expect(response).toEqual({ status: 422, body: rejected })
 })
 
-test('a broken body is 400 and reaches nobody', async () => {
+test('a broken body reaches nobody', async () => {
   const intake = new Intake()
-  const response = await send(createHttp({ name: 'app', kind: 'http' }), '[{"a":1}', intake.emit)
-  expect(response.status).toBe(400)
+  const broken = send(createHttp({ name: 'app', kind: 'http' }), '[{"a":1}', intake.emit)
+  await expect(broken).rejects.toMatchObject({ code: 'bad_request' })
   expect(intake.batches).toEqual([])
 })
