@@ -3,12 +3,12 @@ import type { AuditEvent } from '../domain/event.ts'
 import type { Field } from '../domain/fields.ts'
 import { parseTime } from '../domain/time.ts'
 import { parseAddress } from './address.ts'
-import type { DateTest, FieldTerm, NumberTest, PatternTest, Query, Test } from './ast.ts'
+import type { DateTest, FieldTerm, HasTerm, NumberTest, PatternTest, Query, Test } from './ast.ts'
 import { textOf, valuesAt } from './event-values.ts'
 import { textFinder } from './free-text.ts'
 import { NUMBER } from './read-test.ts'
 import type { HiddenFields } from './resolve.ts'
-import { NOTHING_HIDDEN, resolveField, unknownField } from './resolve.ts'
+import { NOTHING_HIDDEN, resolveField, unknownTerm } from './resolve.ts'
 import { fold } from './words.ts'
 
 export type Predicate = (event: AuditEvent) => boolean
@@ -34,7 +34,7 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN): 
       return (event) => !part(event)
     }
     case 'has':
-      return hasAny(query.field, query, hidden)
+      return hasAny(query, hidden)
     case 'field':
       return fieldPredicate(query, hidden)
     case 'text':
@@ -46,9 +46,9 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN): 
   }
 }
 
-function hasAny(name: string, span: { start: number; end: number }, hidden: HiddenFields): Predicate {
-  const resolved = resolveField(name, hidden)
-  if (resolved === undefined) throw unknownField(name, span, hidden)
+function hasAny(term: HasTerm, hidden: HiddenFields): Predicate {
+  const resolved = resolveField(term.field, hidden)
+  if (resolved === undefined) throw unknownTerm(term, hidden)
   const { field, paths } = resolved
   const counts = field.type === 'object' || field.open === true || field.below !== undefined
   return (event) => paths.some((path) => valuesIn(event, path).some((value) => counts || textOf(value) !== undefined))
@@ -56,7 +56,7 @@ function hasAny(name: string, span: { start: number; end: number }, hidden: Hidd
 
 function fieldPredicate(term: FieldTerm, hidden: HiddenFields): Predicate {
   const resolved = resolveField(term.field, hidden)
-  if (resolved === undefined) throw unknownField(term.field, term, hidden)
+  if (resolved === undefined) throw unknownTerm(term, hidden)
   const tests = term.tests.map((test) => valueTest(test, resolved.field))
   return (event) =>
     resolved.paths.some((path) => valuesIn(event, path).some((value) => tests.some((test) => test(value))))

@@ -4,8 +4,9 @@ import { nearest } from '../domain/nearest.ts'
 import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { BlockName } from '../domain/sealed.ts'
 import type { AuditError } from '../domain/errors.ts'
-import type { Span } from './ast.ts'
+import type { FieldTerm, HasTerm, Span } from './ast.ts'
 import { fault, shown } from './fault.ts'
+import { escapeName } from './lex.ts'
 import type { Visibility } from './visibility.ts'
 
 /** Paths with what happens to them, of a visibility: whatever stands here does not exist in a search. */
@@ -64,6 +65,12 @@ export function unknownField(name: string, span: Span, hidden: HiddenFields): Au
   if (later !== undefined) return fault(`${name}: is not there yet`, span, { hint: later })
   const hint = 'To search for the text itself, put it in quotes'
   return fault(`There is no field ${shown(name)}`, span, { suggestion: nearestField(name, hidden), hint })
+}
+
+/** The same for a term that was read before its reader was known. */
+export function unknownTerm(term: FieldTerm | HasTerm, hidden: HiddenFields): AuditError {
+  const name = { start: term.start, end: term.start + escapeName(term.field).length }
+  return unknownField(term.field, term.kind === 'field' ? name : term, hidden)
 }
 
 /** Words of the language that stand where a field could. */

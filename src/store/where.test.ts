@@ -78,8 +78,13 @@ describe('a visibility', () => {
     const hidden = judgedVisibility(undefined, new Map<string, FieldRule>([['user.email', 'hide']]))
     const query = parseQuery('user.email:x', { now: NOW })
 
-    expect(() => whereOf(query, hidden)).toThrow('There is no field user.email')
-    expect(() => whereOf(parseQuery('user.email:x'.replace('email', 'name'), { now: NOW }), hidden)).not.toThrow()
+    const refusal = expect.objectContaining({
+      message: 'There is no field user.email',
+      details: expect.objectContaining({ start: 0, end: 10 }),
+    })
+    expect(() => whereOf(query, hidden)).toThrow(refusal)
+    expect(() => parseQuery('user.email:x', { now: NOW, hidden: hidden.fields })).toThrow(refusal)
+    expect(() => whereOf(parseQuery('user.name:x', { now: NOW }), hidden)).not.toThrow()
   })
 
   test('keeps free text out of a block with a hidden field, and out of the original', async () => {

@@ -1,9 +1,9 @@
 import type { Field } from '../domain/fields.ts'
 import { blockOf } from '../domain/fields.ts'
-import type { FieldTerm, HasTerm, Query, Span, Test } from '../query/ast.ts'
+import type { FieldTerm, HasTerm, Query, Test } from '../query/ast.ts'
 import { segmentsOf } from '../query/event-values.ts'
 import type { HiddenFields, ResolvedField } from '../query/resolve.ts'
-import { NOTHING_HIDDEN, resolveField, unknownField } from '../query/resolve.ts'
+import { NOTHING_HIDDEN, resolveField, unknownTerm } from '../query/resolve.ts'
 import type { Visibility } from '../query/visibility.ts'
 import { fold } from '../query/words.ts'
 import type { Column } from './where-columns.ts'
@@ -54,7 +54,7 @@ function condition(query: Query, hidden: HiddenFields, parameters: Parameters): 
 }
 
 function fieldCondition(term: FieldTerm, hidden: HiddenFields, parameters: Parameters): string {
-  const { field, paths } = resolved(term.field, term, hidden)
+  const { field, paths } = resolved(term, hidden)
   return onPaths(paths, (path) => {
     if (path.startsWith('labels.')) return textPassesNotEmpty(labelOf(path, parameters), term.tests, parameters)
     const column = columnOf(path)
@@ -66,7 +66,7 @@ function fieldCondition(term: FieldTerm, hidden: HiddenFields, parameters: Param
 }
 
 function hasCondition(term: HasTerm, hidden: HiddenFields, parameters: Parameters): string {
-  const { field, paths } = resolved(term.field, term, hidden)
+  const { field, paths } = resolved(term, hidden)
   const objectsCount = field.type === 'object' || field.open === true || field.below !== undefined
   return onPaths(paths, (path) => {
     if (path.startsWith('labels.')) return `${labelOf(path, parameters)} != ''`
@@ -76,9 +76,9 @@ function hasCondition(term: HasTerm, hidden: HiddenFields, parameters: Parameter
   })
 }
 
-function resolved(name: string, span: Span, hidden: HiddenFields): ResolvedField {
-  const found = resolveField(name, hidden)
-  if (found === undefined) throw unknownField(name, span, hidden)
+function resolved(term: FieldTerm | HasTerm, hidden: HiddenFields): ResolvedField {
+  const found = resolveField(term.field, hidden)
+  if (found === undefined) throw unknownTerm(term, hidden)
   return found
 }
 
