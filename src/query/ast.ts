@@ -8,7 +8,7 @@ export interface Span {
 export type Query = All | And | Or | Not | FieldTerm | HasTerm | TextTerm | TimeTerm
 
 /** Matches every event: the empty query. */
-export interface All extends Span {
+interface All extends Span {
   readonly kind: 'all'
 }
 
@@ -24,7 +24,7 @@ export interface Or extends Span {
   readonly parts: readonly Query[]
 }
 
-export interface Not extends Span {
+interface Not extends Span {
   readonly kind: 'not'
   readonly part: Query
 }
@@ -52,7 +52,7 @@ export interface TextTerm extends Span {
 }
 
 /** `since:` (at or after) and `until:` (before). */
-export interface TimeTerm extends Span {
+interface TimeTerm extends Span {
   readonly kind: 'time'
   readonly edge: 'since' | 'until'
   /** Milliseconds since 1970. */
@@ -66,7 +66,7 @@ export interface TimeTerm extends Span {
 export type Test = TextTest | PatternTest | NumberTest | DateTest | AddressTest
 
 /** The whole value, case-folded (fields with `exact`: as it is). */
-export interface TextTest extends Span {
+interface TextTest extends Span {
   readonly kind: 'text'
   readonly value: string
 }

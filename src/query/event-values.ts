@@ -1,8 +1,5 @@
 import type { AuditEvent } from '../domain/event.ts'
 
-/** What a comparison can look at: anything else that JSON holds never matches one. */
-export type Scalar = string | number | boolean
-
 /**
  * What stands at a dotted path, through lists at any level (a list within a list is looked into once), without null,
  * empty texts and empty lists: these are missing. Labels are one level deep, so their names may have dots.

@@ -16,7 +16,7 @@ export interface Completion extends Span {
   readonly items: readonly Suggestion[]
 }
 
-export interface Suggestion {
+interface Suggestion {
   /** Text to put there. A field ends with its colon. */
   readonly text: string
   readonly kind: 'field' | 'value' | 'operator'

@@ -2,7 +2,7 @@
  * Words of free text: maximal runs of letters, marks and digits. The store's engine (RE2) and JavaScript mean the same
  * by these classes, but for characters that are newer than the older one's Unicode.
  */
-export const WORD_CLASS = String.raw`\p{L}\p{M}\p{N}`
+const WORD_CLASS = String.raw`\p{L}\p{M}\p{N}`
 
 const WORDS = new RegExp(`[${WORD_CLASS}]+`, 'gu')
 const WORDS_WITH_WILDCARDS = new RegExp(`[${WORD_CLASS}*]+`, 'gu')
