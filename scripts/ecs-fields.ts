@@ -48,7 +48,7 @@ for (const field of fields) {
   if (type === undefined) throw new Error(`${field.name} has type ${field.type}, which we do not know`)
   put(root, field.name.split('.'), type + (field.list ? '[]' : ''))
 }
-writeFileSync('src/domain/ecs-9.4.json', `${JSON.stringify(root, null, 1)}\n`)
+writeFileSync('src/domain/ecs-9.4.json', `${JSON.stringify(root, null, 2)}\n`)
 process.stderr.write(`${fields.length} fields read\n`)
 
 /** An object that has fields of its own is a branch: its own type says nothing more. */
