@@ -9,7 +9,7 @@ import { AuditError } from '../domain/errors.ts'
 import { Books, type BooksSnapshot } from '../ingest/books.ts'
 import { DuplicateWindow } from '../ingest/duplicates.ts'
 import { createEventIds } from '../ingest/event-id.ts'
-import { createLedgerFollower, pause } from '../ingest/follow-ledger.ts'
+import { createLedgerFollower } from '../ingest/follow-ledger.ts'
 import { createStoreFollower } from '../ingest/follow-store.ts'
 import { IdempotencyKeys } from '../ingest/idempotency.ts'
 import { createKeyDesk } from '../ingest/key-desk.ts'
@@ -20,7 +20,7 @@ import { createWriter } from '../ingest/writer.ts'
 import { createFeed } from '../journal/feed.ts'
 import { openJournal } from '../journal/journal.ts'
 import { openLedger } from '../ledger/ledger.ts'
-import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Clock, pause, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
 import { readRun, removeRun, writeRun } from '../state/run-file.ts'
@@ -145,6 +145,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
 
     let enginePid: number | undefined
+    let savingRun: Promise<void> = Promise.resolve()
     let listening: { readonly url: string; readonly socket: string } | undefined
     const store = openStore({
       ...config.store,
@@ -152,7 +153,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stalePid: () => previousRun?.enginePid,
       onEngine(pid) {
         enginePid = pid
-        void saveRun()
+        saveRun().catch((error: unknown) => log(`run.json does not name the engine: ${String(error)}`))
       },
       log,
     })
@@ -197,7 +198,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       acked: () => journal.durableFeed - 1,
       onSearchable: (call) => storeFollower.onSearchable(call),
       trail,
-      logError: (error, id) => log(`error ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      logError: (error, id) =>
+        log(`error ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
       readiness,
       info: {
         install: install.name,
@@ -212,11 +214,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       publicLedger: config.ledger.public,
     })
 
-    /** Written once the server can be reached, and again for each new engine. */
-    async function saveRun(): Promise<void> {
-      if (listening === undefined) return
-      const run = { pid: process.pid, version: packageJson.version, ...listening }
-      await writeRun(files, config.data, enginePid === undefined ? run : { ...run, enginePid })
+    /** Written once the server can be reached, and again for each new engine: one write after the other. */
+    function saveRun(): Promise<void> {
+      const saved = savingRun.then(async () => {
+        if (listening === undefined) return
+        const run = { pid: process.pid, version: packageJson.version, ...listening }
+        await writeRun(files, config.data, enginePid === undefined ? run : { ...run, enginePid })
+      })
+      savingRun = saved.catch(() => undefined)
+      return saved
     }
 
     function readiness() {
