@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -20,8 +19,35 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sources: ['domain', 'lib', 'formats'],
   auth: ['domain', 'lib', 'query', 'state'],
   ingest: ['domain', 'lib', 'query', 'formats', 'rules', 'state', 'journal', 'ledger', 'store', 'sources', 'verify'],
-  api: ['domain', 'lib', 'query', 'formats', 'state', 'journal', 'ledger', 'store', 'sources', 'auth', 'ingest', 'verify'],
-  server: ['domain', 'lib', 'query', 'formats', 'state', 'journal', 'ledger', 'store', 'sources', 'auth', 'ingest', 'api', 'verify'],
+  api: [
+    'domain',
+    'lib',
+    'query',
+    'formats',
+    'state',
+    'journal',
+    'ledger',
+    'store',
+    'sources',
+    'auth',
+    'ingest',
+    'verify',
+  ],
+  server: [
+    'domain',
+    'lib',
+    'query',
+    'formats',
+    'state',
+    'journal',
+    'ledger',
+    'store',
+    'sources',
+    'auth',
+    'ingest',
+    'api',
+    'verify',
+  ],
   ui: ['domain', 'query', 'verify'],
   cli: ['domain', 'lib', 'query', 'formats', 'state', 'auth', 'api', 'server', 'verify'],
 }
@@ -31,7 +57,11 @@ const files = [...globSync('src/**/*.{ts,tsx}', { cwd: ROOT }), ...globSync('ver
 )
 
 test('imports point one way', () => {
-  const wrong = files.flatMap((file) => importsOf(file).filter((to) => !isAllowed(file, to)).map((to) => `${file} -> ${to}`))
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((to) => !isAllowed(file, to))
+      .map((to) => `${file} -> ${to}`),
+  )
 
   expect(wrong).toEqual([])
 })
@@ -68,7 +98,9 @@ function isAllowed(from: string, to: string): boolean {
 }
 
 function importsOf(file: string): string[] {
-  const specifiers = [...read(file).matchAll(/(?:from|import\(|new URL\()\s*'(\.[^']+)'/g)].map((match) => match[1] ?? '')
+  const specifiers = [...read(file).matchAll(/(?:from|import\(|new URL\()\s*'(\.[^']+)'/g)].map(
+    (match) => match[1] ?? '',
+  )
   return specifiers
     .map((specifier) => relative(ROOT, normalize(join(ROOT, dirname(file), specifier))))
     .filter((to) => to.startsWith('src/') || to.startsWith('verify/'))

@@ -1,6 +1,6 @@
 import type { Feed } from '../journal/feed.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, pause } from '../lib/clock.ts'
 import { leavesOf, parsePayload } from './payload.ts'
 
 /** Brings the ledger up to the journal, frame by frame, and has it signed every second. */
@@ -89,21 +89,4 @@ export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFo
       return ledger.checkpoint(log) ?? ''
     },
   }
-}
-
-/** Resolves after that time, or when the signal aborts. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve()
-      return
-    }
-    const timer = clock.later(ms, done)
-    function done(): void {
-      timer.cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
 }

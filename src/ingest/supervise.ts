@@ -1,7 +1,6 @@
 import { AuditError } from '../domain/errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, pause } from '../lib/clock.ts'
 import type { Emit, Source } from '../sources/source.ts'
-import { pause } from './follow-ledger.ts'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000

@@ -53,7 +53,11 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
         return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
       }
       if (deps.clock.now() - caughtUpMs > OLDEST_MS) {
-        return busy('store or ledger have been behind for more than seven days', 'the store or the ledger is behind: see /readyz', 10_000)
+        return busy(
+          'store or ledger have been behind for more than seven days',
+          'the store or the ledger is behind: see /readyz',
+          10_000,
+        )
       }
       const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
       if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {

@@ -15,7 +15,10 @@ export async function listen(app: FastifyInstance, address: string): Promise<str
       const hint = `another server listens there: end it, or choose another port with --listen ${host}:PORT (0 takes a free one)`
       throw new AuditError('port_in_use', `${address} is in use`, { hint, cause })
     }
-    throw new AuditError('io_failed', `cannot listen on ${address}`, { cause, hint: 'HOST must be an address of this machine' })
+    throw new AuditError('io_failed', `cannot listen on ${address}`, {
+      cause,
+      hint: 'HOST must be an address of this machine',
+    })
   }
 }
 

@@ -84,7 +84,9 @@ function secretOf(name: string, ref: SecretRef): string {
     const value = process.env[ref.env]
     if (value !== undefined) return value
     const hint = `set ${ref.env} before the server starts`
-    throw new AuditError('invalid_config', `the token of source ${name}: ${ref.env} is not in the environment`, { hint })
+    throw new AuditError('invalid_config', `the token of source ${name}: ${ref.env} is not in the environment`, {
+      hint,
+    })
   }
   try {
     return readFileSync(ref.file, 'utf8').trimEnd()
@@ -105,5 +107,7 @@ function infoOf(config: SourceConfig): SourceInfo {
 
 function refuseOurNames(name: string): void {
   if (!OUR_OWN.has(name) && name !== BUILT_IN_API.name) return
-  throw new AuditError('invalid_config', `a source cannot be called ${name}`, { hint: 'that name is whodid\u2019s own' })
+  throw new AuditError('invalid_config', `a source cannot be called ${name}`, {
+    hint: 'that name is whodid\u2019s own',
+  })
 }
