@@ -24,3 +24,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   signal: interrupted.signal,
 })
+
+// All that matters is closed by now. What may still keep the process alive (a worker, a timer of a start that failed) must
+// not: it gets a second to end by itself.
+setTimeout(() => process.exit(), 1000).unref()
