@@ -125,8 +125,12 @@ function walk(
   for (const [segment, below] of Object.entries(tree)) walk(below, path === '' ? segment : `${path}.${segment}`, found)
 }
 
+const DEPTH_LIMIT = 64
+
 function fieldBelow(name: string): Field | undefined {
   const path = name.startsWith('label.') ? `labels.${name.slice('label.'.length)}` : name
+  // No event is nested deeper (DESIGN section 6), and the store's engine gives up on much longer ones.
+  if (path.split('.').length > DEPTH_LIMIT) return undefined
   for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
     const above = index().get(path.slice(0, dot))
     if (above === undefined) return undefined

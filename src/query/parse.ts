@@ -3,6 +3,7 @@ import { fault, shown } from './fault.ts'
 import type { Token } from './lex.ts'
 import { lex } from './lex.ts'
 import { readMoment } from './moment.ts'
+import { refuseOtherLanguages } from './other-languages.ts'
 import type { Element } from './read-test.ts'
 import { readTest } from './read-test.ts'
 import type { HiddenFields, ResolvedField } from './resolve.ts'
@@ -285,30 +286,4 @@ function joined(kind: 'and' | 'or', parts: readonly Query[]): Query {
   const flat = parts.flatMap((part) => (part.kind === kind ? part.parts : [part]))
   const span = { start: first.start, end: parts.at(-1)?.end ?? first.end }
   return kind === 'and' ? ({ kind, parts: flat, ...span } satisfies And) : ({ kind, parts: flat, ...span } satisfies Or)
-}
-
-const COMPARISON = /^([\p{L}@_][\p{L}\p{N}_.@-]*)(>=|<=|=|>|<)(.+)$/u
-
-/** What people know from elsewhere and would otherwise search as words. */
-function refuseOtherLanguages(text: string, span: Span): void {
-  if (/^(?:and|or|not)$/.test(text)) {
-    const hint = 'To search for the word, put it in quotes'
-    throw fault(`${text} is written in capitals`, span, { suggestion: text.toUpperCase(), hint })
-  }
-  if (text === '&&' || text === '||')
-    throw fault(`Write ${text === '||' ? 'OR' : 'AND'}`, span, { suggestion: text === '||' ? 'OR' : 'AND' })
-  if (text.startsWith('|'))
-    throw fault('Pipes are not there yet', span, { hint: 'To search for the text, put it in quotes' })
-  if (/^\/.+\/[a-z]*$/.test(text)) {
-    const hint = 'Free text finds whole words, and * stands for letters and digits in them'
-    throw fault('Regular expressions are not there yet', span, { hint, suggestion: `"${text}"` })
-  }
-  if (text.startsWith(':')) throw fault('A field is missing before the colon', span)
-  const compared = COMPARISON.exec(text)
-  if (compared === null) return
-  const [, name = '', op = '', value = ''] = compared
-  if (resolveField(name, NOTHING_HIDDEN) === undefined) return
-  throw fault('A colon stands between a field and its value', span, {
-    suggestion: `${name}:${op === '=' ? '' : op}${value}`,
-  })
 }

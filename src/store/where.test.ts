@@ -122,6 +122,19 @@ test('puts what people type into parameters only', () => {
   expect(Object.values(params)).toEqual(expect.arrayContaining([typed.toLowerCase(), path, "x'", "%'%"]))
 })
 
+test('refuses what the engine could not read in time', () => {
+  const words = parseQuery('many words '.repeat(100), { now: NOW })
+
+  expect(() => whereOf(words, ALL)).toThrow('The query asks for too much at once')
+})
+
+test('takes a path as deep as an event can be', async () => {
+  const deep = (levels: number) => `audit.request${'.a'.repeat(levels)}:x`
+
+  expect(await foundBy(deep(62), await store([anEvent()]))).toEqual([])
+  expect(() => parseQuery(deep(63), { now: NOW })).toThrow('There is no field')
+})
+
 interface Stored {
   readonly firstFeed: number
   readonly events: readonly AuditEvent[]

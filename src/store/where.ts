@@ -2,6 +2,7 @@ import type { Field } from '../domain/fields.ts'
 import { blockOf } from '../domain/fields.ts'
 import type { FieldTerm, HasTerm, Query, Test } from '../query/ast.ts'
 import { segmentsOf } from '../query/event-values.ts'
+import { fault } from '../query/fault.ts'
 import type { HiddenFields, ResolvedField } from '../query/resolve.ts'
 import { NOTHING_HIDDEN, resolveField, unknownTerm } from '../query/resolve.ts'
 import type { Visibility } from '../query/visibility.ts'
@@ -29,8 +30,16 @@ export function whereOf(query: Query, visibility: Visibility): Where {
   // What the filter looks at may be hidden from the reader; the filter itself sees everything.
   const { rowFilter } = visibility
   const filter = rowFilter === undefined ? [] : [condition(rowFilter, NOTHING_HIDDEN, parameters)]
-  return { sql: allOf([...filter, asked]), params: parameters.values }
+  const sql = allOf([...filter, asked])
+  if (sql.length > MAX_LENGTH) {
+    const hint = 'Search for fewer words at once, or in a field: a list such as message:(a, b) counts little'
+    throw fault('The query asks for too much at once', query, { hint })
+  }
+  return { sql, params: parameters.values }
 }
+
+/** Reading a statement costs the engine about a second by then, and soon after it gives up. */
+const MAX_LENGTH = 120_000
 
 function condition(query: Query, hidden: HiddenFields, parameters: Parameters): string {
   switch (query.kind) {
