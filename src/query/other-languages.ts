@@ -1,9 +1,10 @@
 import type { Span } from './ast.ts'
 import { fault } from './fault.ts'
-import { NOTHING_HIDDEN, resolveField } from './resolve.ts'
+import type { HiddenFields } from './resolve.ts'
+import { resolveField } from './resolve.ts'
 
 /** Throws `invalid_query` for what people know from other languages and would here search as words, with what to write. */
-export function refuseOtherLanguages(text: string, span: Span): void {
+export function refuseOtherLanguages(text: string, span: Span, hidden: HiddenFields): void {
   if (/^(?:and|or|not)$/.test(text)) {
     const hint = 'To search for the word, put it in quotes'
     throw fault(`${text} is written in capitals`, span, { suggestion: text.toUpperCase(), hint })
@@ -20,7 +21,7 @@ export function refuseOtherLanguages(text: string, span: Span): void {
   const compared = COMPARISON.exec(text)
   if (compared === null) return
   const [, name = '', op = '', value = ''] = compared
-  if (resolveField(name, NOTHING_HIDDEN) === undefined) return
+  if (resolveField(name, hidden) === undefined) return
   throw fault('A colon stands between a field and its value', span, {
     suggestion: `${name}:${op === '=' ? '' : op}${value}`,
   })

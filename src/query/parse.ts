@@ -128,7 +128,7 @@ class Parser {
     this.#checkAlone(token)
     const quoted = token.kind === 'quoted'
     const text = token.kind === 'quoted' ? token.text : token.pieces.join('*')
-    if (!quoted) refuseOtherLanguages(text, token)
+    if (!quoted) refuseOtherLanguages(text, token, this.#hidden)
     if (wordsOf(text, quoted).length === 0) {
       const hint = 'Free text looks for whole words: letters and digits'
       throw fault(`There is no word in ${shown(this.#text.slice(token.start, token.end))}`, token, { hint })
