@@ -6,7 +6,7 @@ import { formatMillis } from '../domain/time.ts'
 import { name as sourceName } from '../sources/config.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseBody } from './input.ts'
-import type { Trail } from './trail.ts'
+import type { Act, Trail } from './trail.ts'
 
 /** A token as it is listed: times in RFC 3339, never its secret. */
 export interface TokenAnswer {
@@ -36,10 +36,7 @@ export function addTokenRoutes(app: FastifyInstance, deps: ApiDeps, trail: Trail
 
   app.post('/v1/tokens', { config }, (request, reply) => {
     const { token, info } = deps.auth.createToken(tokenRequest(parseBody(newToken, request)), request.caller?.id ?? '')
-    const resource = { type: 'token', id: info.id, name: info.name }
-    const asked = { scope: info.scope, ...(info.source !== undefined && { source: info.source }) }
-    const act = { action: 'create', category: 'iam', type: 'creation', outcome: 'success', resource, asked } as const
-    trail.record(request, request.caller, act)
+    trail.record(request, request.caller, tokenMade(info))
     return reply.code(201).send({ token, ...tokenAnswer(info) })
   })
 
@@ -47,11 +44,19 @@ export function addTokenRoutes(app: FastifyInstance, deps: ApiDeps, trail: Trail
 
   app.delete<{ Params: { id: string } }>('/v1/tokens/:id', { config }, (request, reply) => {
     deps.auth.revokeToken(request.params.id)
-    const resource = { type: 'token', id: request.params.id }
-    const act = { action: 'revoke', category: 'iam', type: 'deletion', outcome: 'success', resource } as const
-    trail.record(request, request.caller, act)
+    trail.record(request, request.caller, tokenRevoked(request.params.id))
     return reply.code(204).send()
   })
+}
+
+export function tokenMade({ id, name, scope, source }: TokenInfo): Act {
+  const asked = { scope, ...(source !== undefined && { source }) }
+  const resource = { type: 'token', id, name }
+  return { action: 'create', category: 'iam', type: 'creation', outcome: 'success', resource, asked }
+}
+
+export function tokenRevoked(id: string): Act {
+  return { action: 'revoke', category: 'iam', type: 'deletion', outcome: 'success', resource: { type: 'token', id } }
 }
 
 /** Shared with the command line, which makes tokens in the folder when no server runs. */

@@ -14,7 +14,7 @@ export interface Trail {
   refused(request: FastifyRequest, caller: Caller | undefined, permission: Permission, reason: string): void
 }
 
-interface Act {
+export interface Act {
   readonly action: string
   readonly category: 'authentication' | 'iam' | 'database' | 'api'
   readonly type: 'access' | 'creation' | 'deletion' | 'start' | 'end' | 'denied'
@@ -27,7 +27,8 @@ interface Act {
 }
 
 export function createTrail(deps: Pick<ApiDeps, 'trail' | 'clock'>): Trail {
-  const record: Trail['record'] = (request, caller, act) => deps.trail(eventOf(request, caller, act, deps.clock.now()))
+  const record: Trail['record'] = (request, caller, act) =>
+    deps.trail({ ...trailEvent(caller, act, deps.clock.now()), ...originOf(request) })
   const repeats = new Map<string, { count: number }>()
   return {
     record,
@@ -72,9 +73,9 @@ const ASKED: Readonly<Record<Permission, readonly [string, string]>> = {
   ADMIN: ['administer', 'server'],
 }
 
-function eventOf(request: FastifyRequest, caller: Caller | undefined, act: Act, nowMs: number): AuditEvent {
+/** An event of our own trail: who did what, without where it came from. */
+export function trailEvent(caller: Caller | undefined, act: Act, nowMs: number): AuditEvent {
   const { action, category, type, outcome, reason, authz, resource, asked } = act
-  const agent = request.headers['user-agent']
   return {
     '@timestamp': formatMillis(nowMs),
     event: {
@@ -88,14 +89,21 @@ function eventOf(request: FastifyRequest, caller: Caller | undefined, act: Act, 
       ...(reason !== undefined && { reason }),
     },
     user: userOf(caller),
-    ...sourceOf(request),
-    ...(agent !== undefined && { user_agent: { original: agent.slice(0, 512) } }),
     audit: {
       ...(resource !== undefined && { resource: [resource] }),
       ...(authz !== undefined && { authz }),
       ...(caller !== undefined && { authn: { method: caller.kind, credential_id: caller.id } }),
       ...(asked !== undefined && { request: asked }),
     },
+  }
+}
+
+/** Where a call came from. */
+function originOf(request: FastifyRequest): Partial<AuditEvent> {
+  const agent = request.headers['user-agent']
+  return {
+    ...sourceOf(request),
+    ...(agent !== undefined && { user_agent: { original: agent.slice(0, 512) } }),
     http: { request: { method: request.method } },
     url: { path: request.routeOptions.url ?? '' },
   }

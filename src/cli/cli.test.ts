@@ -205,6 +205,17 @@ test('without a server tokens are made in the folder, under its lock', async () 
   expect(made.out).toMatch(/^wd_/)
   expect((await whodid(['token', 'list', '--data', folder])).out).toContain('shop')
   expect((await whodid(['token', 'revoke', made.out.slice(3, 15), '--data', folder])).code).toBe(0)
+
+  const again = openState({ folder, clock: systemClock })
+  const recorded: unknown[] = []
+  const drain = () => again.pendingTrail.drain(async (event) => void recorded.push(event))
+  await drain()
+  await drain()
+  again.close()
+  expect(recorded).toMatchObject([
+    { event: { action: 'create' }, user: { kind: 'person' }, audit: { resource: [{ type: 'token', name: 'shop' }] } },
+    { event: { action: 'revoke' } },
+  ])
   rmSync(folder, { recursive: true, force: true })
 })
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 
 import { Command, Option } from 'commander'
 
-import { type TokenAnswer, newTokenSchema, tokenAnswer, tokenRequest } from '../api/tokens.ts'
+import { type TokenAnswer, newTokenSchema, tokenAnswer, tokenMade, tokenRequest, tokenRevoked } from '../api/tokens.ts'
+import { type Act, trailEvent } from '../api/trail.ts'
 import { type Auth, createAuth } from '../auth/auth.ts'
 import { localOperator } from '../auth/caller.ts'
 import { AuditError } from '../domain/errors.ts'
@@ -42,7 +43,7 @@ function createCommand(io: Io): Command {
     const wanted = { scope: granted, ...(name && { name }), ...(source && { source }), ...(expires && { expires }) }
     const made = await onTokens(options, io, {
       server: (server) => callJson<Made>(server, { method: 'POST', path: '/v1/tokens', body: wanted }),
-      folder: (auth) => makeInFolder(auth, wanted),
+      folder: (folder) => makeInFolder(folder, wanted),
     })
     const ends = made.expiresAt === undefined ? 'It does not expire.' : `It expires ${made.expiresAt}.`
     io.err(`token ${made.id} made. ${ends} Keep it: it is not shown again.\n`)
@@ -52,10 +53,11 @@ function createCommand(io: Io): Command {
 
 type Made = TokenAnswer & { readonly token: string }
 
-function makeInFolder(auth: Auth, wanted: object): Made {
+function makeInFolder({ auth, record }: Folder, wanted: object): Made {
   const parsed = newTokenSchema.safeParse(wanted)
   if (!parsed.success) throw new AuditError('bad_request', parsed.error.issues[0]?.message ?? 'wrong options')
-  const { token, info } = auth.createToken(tokenRequest(parsed.data), localOperator(process.getuid?.()).id)
+  const { token, info } = auth.createToken(tokenRequest(parsed.data), operator().id)
+  record(tokenMade(info))
   return { token, ...tokenAnswer(info) }
 }
 
@@ -64,7 +66,7 @@ function listCommand(io: Io): Command {
   return addServerOptions(command).action(async (options: ServerOptions & { output: OutputFormat }) => {
     const { tokens } = await onTokens(options, io, {
       server: (server) => callJson<{ tokens: readonly TokenAnswer[] }>(server, { path: '/v1/tokens' }),
-      folder: (auth) => ({ tokens: auth.listTokens().map(tokenAnswer) }),
+      folder: ({ auth }) => ({ tokens: auth.listTokens().map(tokenAnswer) }),
     })
     await print(io, tokensText(tokens, options.output, io))
   })
@@ -90,7 +92,10 @@ function revokeCommand(io: Io): Command {
         const answer = await call(server, { method: 'DELETE', path: `/v1/tokens/${encodeURIComponent(id)}` })
         answer.resume()
       },
-      folder: (auth) => auth.revokeToken(id),
+      folder({ auth, record }) {
+        auth.revokeToken(id)
+        record(tokenRevoked(id))
+      },
     })
     io.err(`token ${id} is revoked\n`)
   })
@@ -98,8 +103,17 @@ function revokeCommand(io: Io): Command {
 
 interface Ways<T> {
   readonly server: (server: ServerAddress) => Promise<T>
-  readonly folder: (auth: Auth) => T
+  readonly folder: (folder: Folder) => T
 }
+
+/** The data folder, held by this process. */
+interface Folder {
+  readonly auth: Auth
+  /** The server writes it into our trail when it starts. */
+  readonly record: (act: Act) => void
+}
+
+const operator = () => localOperator(process.getuid?.())
 
 /** By the server, or in its folder under its lock when none runs. */
 async function onTokens<T>(options: ServerOptions, io: Io, ways: Ways<T>): Promise<T> {
@@ -113,7 +127,10 @@ async function onTokens<T>(options: ServerOptions, io: Io, ways: Ways<T>): Promi
   }
   const state = openState({ folder: options.data, clock: systemClock })
   try {
-    return ways.folder(createAuth({ state, clock: systemClock, receiverSecrets: new Map() }))
+    return ways.folder({
+      auth: createAuth({ state, clock: systemClock, receiverSecrets: new Map() }),
+      record: (act) => state.pendingTrail.add(trailEvent(operator(), act, systemClock.now())),
+    })
   } finally {
     state.close()
   }

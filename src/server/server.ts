@@ -246,6 +246,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     closers.push(() => removeRun(config.data))
 
     await writer.beat('start')
+    await state.pendingTrail.drain((event) => writer.trail(event))
     const beats = every(BEAT_MS, () => writer.beat('due'))
     const trims = every(TRIM_MS, trim)
     for (const each of [beats, trims]) each.catch(failNow)

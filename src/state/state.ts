@@ -8,6 +8,7 @@ import { type AdminLinks, createAdminLinks } from './admin-links.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
 import { type Install, settleInstall } from './install.ts'
+import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
 import { readRun } from './run-file.ts'
 import { type Sessions, createSessions } from './sessions.ts'
 import { type Snapshots, createSnapshots } from './snapshots.ts'
@@ -21,6 +22,7 @@ export interface State {
   readonly sessions: Sessions
   readonly adminLinks: AdminLinks
   readonly snapshots: Snapshots
+  readonly pendingTrail: PendingTrail
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -51,6 +53,7 @@ export function openState(options: StateOptions): State {
       sessions: createSessions(database),
       adminLinks: createAdminLinks(database),
       snapshots: createSnapshots(database),
+      pendingTrail: createPendingTrail(database),
       close: () => database.close(),
     }
   } catch (error) {
@@ -102,6 +105,7 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE TABLE admin_links (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;
    CREATE TABLE snapshots (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  'CREATE TABLE pending_trail (id INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;',
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {
