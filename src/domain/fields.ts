@@ -1,9 +1,6 @@
 import ecs from './ecs-9.4.json' with { type: 'json' }
-import { ALIASES, OUR_FIELDS, OVER_ECS } from './our-fields.ts'
+import { ALIASES, type FieldType, OUR_FIELDS, OVER_ECS } from './our-fields.ts'
 import type { BlockName } from './sealed.ts'
-
-/** `object`: holds other fields, so only `has:` can ask for it. */
-export type FieldType = 'keyword' | 'text' | 'ip' | 'date' | 'long' | 'double' | 'boolean' | 'object'
 
 /** One place in an event, as queries, facets, completion and rights name it. */
 export interface Field {

@@ -1,4 +1,5 @@
-import type { FieldType } from './fields.ts'
+/** `object`: holds other fields, so only `has:` can ask for it. */
+export type FieldType = 'keyword' | 'text' | 'ip' | 'date' | 'long' | 'double' | 'boolean' | 'object'
 
 /** What we declare beside ECS (DESIGN section 5), and what we say about ECS fields that people use most. */
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { Json, JsonObject } from '../domain/event.ts'
-import type { Field, FieldType } from '../domain/fields.ts'
+import type { Field } from '../domain/fields.ts'
+import type { FieldType } from '../domain/our-fields.ts'
 import { allFields } from '../domain/fields.ts'
 import { parseTime } from '../domain/time.ts'
 import type { Reject } from './format.ts'
