@@ -57,6 +57,7 @@ function emptyColumns(rows: number) {
     dataset: new WordColumn(),
     action: new WordColumn(),
     outcome: new ByteColumn("Enum8('unknown' = 0, 'success' = 1, 'failure' = 2)", rows),
+    state: new ByteColumn("Enum8('unknown' = 0, 'success' = 1, 'failed' = 2, 'staged' = 3, 'denied' = 4)", rows),
     usr: new WordColumn(),
     uid: new TextColumn(),
     mail: new TextColumn(),
@@ -123,6 +124,9 @@ const NOTHING_KNOWN: Typed = {
 }
 
 const OUTCOMES = { unknown: 0, success: 1, failure: 2 } as const
+const FAILED = 2
+const STAGED = 3
+const DENIED = 4
 const FIRST_US = 0
 const LAST_US = Date.UTC(2200, 0, 1) * 1000
 
@@ -168,6 +172,14 @@ function addRow(to: Columns, event: SealedEvent, typed: Typed): void {
   to.agent.add(typed.agent)
   addUser(to, typed.user)
   addBody(to, typed.body)
+  to.state.add(stateOf(leaf, typed.body))
+}
+
+/** `stateOf` of domain/event.ts, from the columns' own values. */
+function stateOf(leaf: LeafFields, body: Part): number {
+  if (texts(part(body?.['event'])?.['type']).includes('denied')) return DENIED
+  if (text(part(part(body?.['audit'])?.['authz'])?.['decision']) === 'staged') return STAGED
+  return leaf.o === 'failure' ? FAILED : OUTCOMES[leaf.o]
 }
 
 function addPosition(to: Columns, event: SealedEvent): void {
@@ -267,9 +279,14 @@ const NO_TEXTS: readonly string[] = []
 
 function texts(value: Json | undefined): readonly string[] {
   if (value === undefined) return NO_TEXTS
-  if (Array.isArray(value)) return value.flatMap((each: Json) => texts(each))
+  // Nearly always a list of texts, which is what is wanted.
+  if (Array.isArray(value)) return value.every(isText) ? value : value.flatMap((each: Json) => texts(each))
   const single = text(value)
   return single === '' ? NO_TEXTS : [single]
+}
+
+function isText(value: Json): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function labels(value: Json | undefined): readonly (readonly [string, string])[] {

@@ -79,16 +79,19 @@ export class NativeWriter {
 /** UInt64, Int64 and DateTime64: eight bytes each. Whole numbers within 2^53. */
 export class LongColumn implements NativeColumn {
   readonly type: string
-  private readonly values: BigInt64Array
-  private rows = 0
+  private readonly values: DataView
+  private at = 0
 
   constructor(type: string, rows: number) {
     this.type = type
-    this.values = new BigInt64Array(rows)
+    this.values = new DataView(new ArrayBuffer(rows * 8))
   }
 
   add(value: number): void {
-    this.values[this.rows++] = BigInt(value)
+    const high = Math.floor(value / 0x1_0000_0000)
+    this.values.setUint32(this.at, value - high * 0x1_0000_0000, true)
+    this.values.setInt32(this.at + 4, high, true)
+    this.at += 8
   }
 
   write(to: NativeWriter): void {

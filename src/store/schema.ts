@@ -30,7 +30,10 @@ export async function migrate(connection: Connection, signal?: AbortSignal): Pro
   }
 }
 
-const MIGRATIONS: readonly ((database: string) => readonly string[])[] = [(database) => [createEvents(database)]]
+const MIGRATIONS: readonly ((database: string) => readonly string[])[] = [
+  (database) => [createEvents(database)],
+  (database) => [addState(database)],
+]
 
 // LowCardinality for words that repeat; its codec is written out, else its indexes are LZ4. Small granules and blocks:
 // a page of fifty rows is fifty places (docs/decisions).
@@ -69,4 +72,11 @@ function createEvents(database: string): string {
   SETTINGS index_granularity = 1024, min_compress_block_size = 16384, max_compress_block_size = 65536,
     old_parts_lifetime = 60, non_replicated_deduplication_window = 1000,
     fsync_after_insert = 1, fsync_part_directory = 1`
+}
+
+// Made from two lists and a word for every row, it was half of what a histogram costs.
+function addState(database: string): string {
+  const state = `Enum8('unknown' = 0, 'success' = 1, 'failed' = 2, 'staged' = 3, 'denied' = 4)`
+  const earlier = `multiIf(has(type, 'denied'), 'denied', decision = 'staged', 'staged', outcome = 'failure', 'failed', toString(outcome))`
+  return `ALTER TABLE ${database}.events ADD COLUMN IF NOT EXISTS state ${state} DEFAULT ${earlier} CODEC(ZSTD(1)) AFTER outcome`
 }

@@ -91,21 +91,24 @@ async function countStates(
 ): Promise<{ readonly byEdge: ReadonlyMap<number, Counts>; readonly rowsRead: number }> {
   if (edges.length === 0) return { byEdge: new Map(), rowsRead: 0 }
   const edge = 'roundDown(intDiv(toUnixTimestamp64Micro(t), 1000000), {edges:Array(Int64)})'
-  const select = `SELECT ${edge} AS edge, ${stateColumn(visibility)} AS state, count() AS events
-    FROM ${connection.database}.events WHERE ${sql} GROUP BY edge, state`
+  const select = `SELECT ${edge} AS edge, ${stateColumn(visibility)} AS seen_state, count() AS events
+    FROM ${connection.database}.events WHERE ${sql} GROUP BY edge, seen_state`
   const seconds = { ...values, edges: edges.map((each) => each / 1000) }
-  type Cell = { edge: number; state: State; events: number }
+  type Cell = { edge: number; seen_state: State; events: number }
   const { rows, rowsRead } = await connection.select<Cell>(select, seconds, signal)
   const byEdge = new Map<number, Counts>()
   for (const row of rows) {
     const at = row.edge * 1000
-    byEdge.set(at, { ...(byEdge.get(at) ?? NONE), [row.state]: row.events })
+    byEdge.set(at, { ...(byEdge.get(at) ?? NONE), [row.seen_state]: row.events })
   }
   return { byEdge, rowsRead }
 }
 
+const STATE_PATHS = ['event.type', 'audit.authz.decision', 'event.outcome']
+
 /** `stateOf` of domain/event.ts, of what this reader may see. */
 function stateColumn(visibility: Visibility): string {
+  if (STATE_PATHS.every((path) => sees(visibility, path))) return 'state'
   const cases: string[] = []
   if (sees(visibility, 'event.type')) cases.push(`has(type, 'denied'), 'denied'`)
   if (sees(visibility, 'audit.authz.decision')) cases.push(`decision = 'staged', 'staged'`)
