@@ -1,7 +1,7 @@
 import type { Frame } from '../journal/frame.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Books } from './books.ts'
-import { DuplicateWindow } from './duplicates.ts'
+import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
 import type { Logs } from './logs.ts'
 import {

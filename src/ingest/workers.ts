@@ -139,7 +139,7 @@ function sealTask(id: number, { records, ...slice }: Slice): SealTask {
     slice,
     bytes,
     spans,
-    ...(records.some(isNamed) && { known: records.map(({ bytes: _, ...known }) => known) }),
+    ...(records.some(isNamed) && { known: records.map(({ bytes: _bytes, ...known }) => known) }),
   }
 }
 

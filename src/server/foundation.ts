@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { Books, type BooksSnapshot } from '../ingest/books.ts'
+import { DuplicateWindow } from '../ingest/duplicates.ts'
+import { createEventIds } from '../ingest/event-id.ts'
+import { IdempotencyKeys } from '../ingest/idempotency.ts'
+import { Logs } from '../ingest/logs.ts'
+import { holdsAllSigned, recover, type Recovered } from '../ingest/recover.ts'
+import { type Journal, openJournal } from '../journal/journal.ts'
+import { type Ledger, openLedger } from '../ledger/ledger.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Files } from '../lib/files.ts'
+import { openState, type State } from '../state/state.ts'
+import type { Closers } from './closers.ts'
+import type { Config } from './config.ts'
+import { type Keys, openKeys } from './keys.ts'
+
+/** What is on the disk, opened and recovered, and what the writer knows in memory because of it. */
+export interface Foundation {
+  readonly state: State
+  readonly keys: Keys
+  readonly ledger: Ledger
+  readonly journal: Journal
+  readonly memory: Recovered
+}
+
+/** Name of the books' snapshot in the control state. */
+export const BOOKS = 'books'
+
+/** Opens state first, since it holds the folder for this process, then keys, ledger and journal, each checked by the one before. */
+export async function openFoundation(
+  config: Config,
+  files: Files,
+  clock: Clock,
+  closers: Closers,
+): Promise<Foundation> {
+  const state = openState({ folder: config.data, clock, ...(config.install && { install: config.install }) })
+  closers.push(() => state.close())
+  const journalFolder = join(config.data, 'journal')
+  const isNew = state.checkpoints.all().length === 0 && (await files.list(journalFolder)).length === 0
+  const keys = await openKeys(files, config.keys, isNew)
+  closers.push(() => keys.close())
+  const ledger = await openLedger({
+    files,
+    folder: join(config.data, 'ledger'),
+    keys: keys.logs,
+    checkpoints: state.checkpoints,
+  })
+  closers.push(() => ledger.stop())
+  const journal = await openJournal({
+    files,
+    folder: journalFolder,
+    install: state.install.name,
+    clock,
+    holdsAllSigned: (frames) => holdsAllSigned(frames, state.checkpoints.all(), (origin) => ledger.size(origin)),
+  })
+  closers.push(() => journal.close())
+  const memory: Recovered = {
+    // We saved it.
+    books: new Books(state.snapshots.load(BOOKS) as BooksSnapshot | undefined),
+    logs: restoredLogs(config, state, ledger),
+    duplicates: new DuplicateWindow(),
+    idempotency: new IdempotencyKeys(createEventIds(keys.dedupe)),
+  }
+  await recover(journal, memory, clock.now())
+  return { state, keys, ledger, journal, memory }
+}
+
+function restoredLogs(config: Config, { install }: State, ledger: Ledger): Logs {
+  const periods = new Map(config.streams.map((stream) => [stream.name, stream.period ?? 'month']))
+  const periodOf = (stream: string) => periods.get(stream) ?? 'month'
+  const logs = new Logs({ install: install.name, node: install.node, periodOf })
+  for (const { origin, state } of ledger.logs()) logs.restore(origin, ledger.size(origin), state === 'closed')
+  return logs
+}

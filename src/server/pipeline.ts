@@ -1,0 +1,129 @@
+import { hash } from 'node:crypto'
+import { join } from 'node:path'
+import type { AuditEvent } from '../domain/event.ts'
+import { createLedgerFollower, type LedgerFollower } from '../ingest/follow-ledger.ts'
+import { createStoreFollower, type StoreFollower } from '../ingest/follow-store.ts'
+import { createKeyDesk } from '../ingest/key-desk.ts'
+import { createSealWorkers } from '../ingest/workers.ts'
+import { createWriter, type Writer } from '../ingest/writer.ts'
+import { createFeed } from '../journal/feed.ts'
+import type { Clock } from '../lib/clock.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { type Admission, createAdmission } from './admission.ts'
+import type { Closers } from './closers.ts'
+import type { Config } from './config.ts'
+import type { Foundation } from './foundation.ts'
+
+/** The write path at work: the writer, and ledger and store following the journal. */
+export interface Pipeline {
+  readonly writer: Writer
+  readonly admission: Admission
+  readonly store: Store
+  readonly ledgerFollower: LedgerFollower
+  readonly storeFollower: StoreFollower
+  /** Writes an event of our own trail. Returns at once and never throws. */
+  trail(event: AuditEvent): void
+  /** Whether ledger and store have all that is durable. */
+  isCaughtUp(): boolean
+}
+
+export interface PipelineDeps {
+  readonly config: Config
+  readonly foundation: Foundation
+  readonly clock: Clock
+  readonly log: (message: string) => void
+  /** The process cannot go on. */
+  readonly fatal: (error: unknown) => void
+  readonly stalePid: () => number | undefined
+  readonly onEngine: (pid: number) => void
+}
+
+/** Nothing but the rules that cannot be switched off is in force. */
+const RULES_HASH = hash('sha256', '[]', 'hex')
+const LAST_WAIT_MS = 2000
+
+export async function startPipeline(deps: PipelineDeps, closers: Closers): Promise<Pipeline> {
+  const { config, clock, log, fatal } = deps
+  const { journal, ledger, keys, memory } = deps.foundation
+  const feed = createFeed(journal)
+  const workers = createSealWorkers({ dedupeKey: keys.dedupe, keysFor: createKeyDesk(keys.subjects), log })
+  closers.push(() => workers.close())
+  const store = openStore({
+    ...config.store,
+    folder: join(config.data, 'engine'),
+    stalePid: deps.stalePid,
+    onEngine: deps.onEngine,
+    log,
+  })
+  closers.push(() => store.close())
+  const ledgerFollower = createLedgerFollower({ feed, fromFeed: journal.oldestFeed, ledger, clock })
+  const storeFollower = createStoreFollower({
+    feed,
+    fromFeed: journal.oldestFeed,
+    inserts: store.inserts,
+    rows: (frames, from) => workers.rows(frames, from),
+    clock,
+    onRefused: (event, reason) => log(`the engine refused event ${event.index} of ${event.log}: ${reason}`),
+  })
+  const isCaughtUp = () => Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1) >= journal.durableFeed
+  const admission = await createAdmission({
+    folder: config.data,
+    journal,
+    isCaughtUp,
+    clock,
+    ...(config.journalBytes !== undefined && { journalBytes: config.journalBytes }),
+  })
+  closers.push(() => admission.stop())
+
+  const ended = new AbortController()
+  const following = [ledgerFollower.run(ended.signal)]
+  const storing = store.ready.then(() => {
+    const run = storeFollower.run(ended.signal)
+    following.push(run)
+    return run
+  })
+  for (const each of [...following, storing, journal.failed]) each.catch(fatal)
+  closers.push(async () => {
+    await caughtUp()
+    ended.abort()
+    await Promise.allSettled(following)
+  })
+
+  /** The store gets what it can in a short time; the rest waits in the journal. */
+  async function caughtUp(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (storeFollower.asOf >= journal.durableFeed - 1) resolve()
+    }
+    const listening = storeFollower.onSearchable(look)
+    const timer = clock.later(LAST_WAIT_MS, resolve)
+    look()
+    await promise
+    listening.cancel()
+    timer.cancel()
+  }
+
+  const writer = createWriter({
+    ...memory,
+    journal,
+    seal: (slice) => workers.seal(slice),
+    clock,
+    refusal: () => admission.refusal(),
+    checkpoint: (origin) => ledger.checkpoint(origin),
+    finalCheckpoint: (origin, size) => ledgerFollower.finalCheckpoint(origin, size),
+    vkey: (origin) => keys.vkey(origin),
+    rulesHash: RULES_HASH,
+    fatal,
+  })
+  return {
+    writer,
+    admission,
+    store,
+    ledgerFollower,
+    storeFollower,
+    isCaughtUp,
+    trail(event) {
+      writer.trail(event).catch((error: unknown) => log(`an event of our own trail was not written: ${String(error)}`))
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import { type Clock, pause } from '../lib/clock.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Closers } from './closers.ts'
+import { BOOKS, type Foundation } from './foundation.ts'
+import type { Pipeline } from './pipeline.ts'
+
+const BEAT_MS = 10_000
+const TRIM_MS = 15_000
+/** Frames younger than the duplicate window stay, since it is rebuilt from them. */
+const WINDOW_MS = 600_000
+
+export interface UpkeepDeps {
+  readonly foundation: Foundation
+  readonly pipeline: Pipeline
+  readonly clock: Clock
+  readonly fatal: (error: unknown) => void
+  readonly log: (message: string) => void
+}
+
+/** What happens by itself, now and then: heartbeats, ends of periods, and letting go of journal files. */
+export async function startUpkeep(
+  { foundation, pipeline, clock, fatal, log }: UpkeepDeps,
+  closers: Closers,
+): Promise<void> {
+  const { journal, memory, state } = foundation
+  const { writer, admission, ledgerFollower, storeFollower } = pipeline
+  const ended = new AbortController()
+  await writer.beat('start')
+  await state.pendingTrail.drain((event) => writer.trail(event))
+  const loops = [every(BEAT_MS, () => writer.beat('due')), every(TRIM_MS, trim)]
+  for (const loop of loops) loop.catch(fatal)
+  closers.push(async () => {
+    admission.close()
+    ended.abort()
+    await Promise.allSettled(loops)
+    await writer.settled()
+    await writer.beat('stop').catch((error: unknown) => log(`no last heartbeat: ${String(error)}`))
+  })
+
+  async function every(ms: number, work: () => Promise<void>): Promise<void> {
+    while (!ended.signal.aborted) {
+      await pause(clock, ms, ended.signal)
+      if (!ended.signal.aborted) await work()
+    }
+  }
+
+  /** A journal file goes when ledger and store have it and it is older than the duplicate window. */
+  async function trim(): Promise<void> {
+    const snapshot = memory.books.snapshot()
+    // Frames that are in the snapshot but not durable yet may never have been: wait for them.
+    await durableUpTo(journal, snapshot.frame)
+    state.snapshots.save(BOOKS, snapshot)
+    await journal.trim(Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1), clock.now() - WINDOW_MS)
+  }
+}
+
+function durableUpTo(journal: Pick<Journal, 'durableFrame' | 'onDurable'>, frame: number): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (journal.durableFrame < frame) return
+      unlisten()
+      resolve()
+    }
+    const unlisten = journal.onDurable(look)
+    look()
+  })
+}
