@@ -6,7 +6,7 @@ import { z } from 'zod'
 
 import { AuditError } from '../domain/errors.ts'
 import type { AuditEvent } from '../domain/event.ts'
-import type { Clock } from '../lib/clock.ts'
+import { pause } from '../lib/clock.ts'
 import type { Query } from '../query/ast.ts'
 import { findCaller } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
@@ -119,18 +119,6 @@ function wakeOrHeartbeat({ deps, signal }: Tail): Promise<boolean> {
     const woken = deps.onSearchable(() => settle(true))
     const beat = deps.clock.later(HEARTBEAT_MS, () => settle(false))
     signal.addEventListener('abort', onAbort)
-  })
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      timer.cancel()
-      signal.removeEventListener('abort', settle)
-      resolve()
-    }
-    const timer = clock.later(ms, settle)
-    signal.addEventListener('abort', settle)
   })
 }
 
