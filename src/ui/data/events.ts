@@ -10,6 +10,8 @@ export interface Run {
   /** RFC 3339 in UTC. */
   readonly since: string
   readonly until: string
+  /** IANA zone of dates in the query, and of the chart's days. */
+  readonly zone: string
 }
 
 const FIRST_PAGE = 100
@@ -42,12 +44,12 @@ export function useEventPages(run: Run | undefined): EventPages {
 }
 
 /** Totals, histogram and facets of the same snapshot as the list: it waits for the list's `asOf`. */
-export function useSummary(run: Run | undefined, asOf: string | undefined, zone: string): UseQueryResult<Summary> {
+export function useSummary(run: Run | undefined, asOf: string | undefined): UseQueryResult<Summary> {
   return useQuery({
     ...PATIENT,
-    queryKey: ['summary', run, asOf, zone],
+    queryKey: ['summary', run, asOf],
     enabled: run !== undefined && asOf !== undefined,
-    queryFn: ({ signal }) => requestJson<Summary>('/v1/events:summary', { ...run, asOf, zone }, { signal }),
+    queryFn: ({ signal }) => requestJson<Summary>('/v1/events:summary', { ...run, asOf }, { signal }),
   })
 }
 
@@ -69,11 +71,12 @@ export interface Original {
 }
 
 /** The record as it came, byte for byte. */
-export function useOriginal(id: string): UseQueryResult<Original> {
+export function useOriginal({ event, whodid }: AuditEvent): UseQueryResult<Original> {
+  const place = { log: whodid?.log, index: whodid?.index }
   return useQuery({
-    queryKey: ['original', id],
+    queryKey: ['original', event.id, place],
     queryFn: async ({ signal }) => {
-      const response = await request(`/v1/events/${encodeURIComponent(id)}/original`, {}, { signal })
+      const response = await request(`/v1/events/${encodeURIComponent(event.id ?? '')}/original`, place, { signal })
       const contentType = response.headers.get('content-type') ?? 'application/octet-stream'
       return { bytes: new Uint8Array(await response.arrayBuffer()), contentType }
     },

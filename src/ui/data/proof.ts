@@ -5,14 +5,24 @@ import { AuditError } from '../../domain/errors.ts'
 import type { ProofReport } from '../proof/check.ts'
 import { passes, request, requestJson, retryDelay } from './request.ts'
 
+/** Which of several events with one id (a conflict) is meant. */
+export interface Place {
+  readonly log?: string
+  readonly index?: number
+}
+
 /** Fetches the proof of an event and checks it here. The checking code is loaded with the first check. */
-export function useProofReport(id: string, enabled: boolean): UseQueryResult<ProofReport> {
+export function useProofReport(id: string, place: Place | undefined): UseQueryResult<ProofReport> {
   return useQuery({
-    queryKey: ['proof', id],
-    enabled,
+    queryKey: ['proof', id, place],
+    enabled: place !== undefined,
     queryFn: async ({ signal }) => {
       const [answer, { checkEvent }] = await Promise.all([
-        requestJson<ProofAnswer>(`/v1/events/${encodeURIComponent(id)}/proof`, { format: 'json' }, { signal }),
+        requestJson<ProofAnswer>(
+          `/v1/events/${encodeURIComponent(id)}/proof`,
+          { format: 'json', ...place },
+          { signal },
+        ),
         import('../proof/check.ts'),
       ])
       return checkEvent(answer, (origin, path) => logFile(origin, path, signal))

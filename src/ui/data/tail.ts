@@ -17,6 +17,7 @@ export type TailState = 'off' | 'open' | 'waiting'
  */
 export function useTail(
   q: string,
+  zone: string,
   asOf: string | undefined,
   onEvents: (events: readonly AuditEvent[]) => void,
 ): TailState {
@@ -25,12 +26,12 @@ export function useTail(
   useEffect(() => {
     if (asOf === undefined) return
     const leaving = new AbortController()
-    void follow(q, asOf, { take, setState, signal: leaving.signal })
+    void follow({ q, zone }, asOf, { take, setState, signal: leaving.signal })
     return () => {
       leaving.abort()
       setState('off')
     }
-  }, [q, asOf])
+  }, [q, zone, asOf])
   return state
 }
 
@@ -40,11 +41,15 @@ interface Follower {
   readonly signal: AbortSignal
 }
 
-async function follow(q: string, asOf: string, { take, setState, signal }: Follower): Promise<void> {
+async function follow(
+  asked: { q: string; zone: string },
+  asOf: string,
+  { take, setState, signal }: Follower,
+): Promise<void> {
   let feed = asOf
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      const response = await request('/v1/events:tail', { q }, { signal, headers: { 'last-event-id': feed } })
+      const response = await request('/v1/events:tail', asked, { signal, headers: { 'last-event-id': feed } })
       setState('open')
       for await (const message of streamMessages(textOf(response))) {
         // Its last message says why it ends; a new connection is judged anew.

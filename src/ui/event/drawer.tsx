@@ -16,6 +16,7 @@ import { AuditError } from '../../domain/errors.ts'
 import type { AuditEvent } from '../../domain/event.ts'
 import { stateOf } from '../../domain/event.ts'
 import { plainSentence } from '../../domain/sentence.ts'
+import type { Place } from '../data/proof.ts'
 import { isNotYet, useProofReport } from '../data/proof.ts'
 import { copyText } from '../parts/copy.tsx'
 import { Layer } from '../parts/layer.tsx'
@@ -58,7 +59,7 @@ const TAB_WORDS: Readonly<Record<Tab, string>> = { summary: 'Summary', fields: '
 /** One event: a sentence first, then what is known, then all fields, then bytes, then proof. */
 export function Drawer(props: DrawerProps): ReactNode {
   const { id, event, error, others, tab, zone, actions, onTab, verifier } = props
-  const proof = useProofReport(id, event !== undefined)
+  const proof = useProofReport(id, event && placeOf(event))
   const report = proof.data
   // What is shown comes from the texts that were checked, as soon as they are here: what is read is what is proven.
   const shown = report?.event ?? event
@@ -95,6 +96,11 @@ export function Drawer(props: DrawerProps): ReactNode {
       <DrawerFoot {...props} event={shown} proof={proof} />
     </aside>
   )
+}
+
+function placeOf({ whodid }: AuditEvent): Place {
+  const { log, index } = whodid ?? {}
+  return log === undefined || index === undefined ? {} : { log, index }
 }
 
 function DrawerHead({ event, zone, onMove, onClose }: DrawerProps): ReactNode {
@@ -151,8 +157,8 @@ function DrawerHead({ event, zone, onMove, onClose }: DrawerProps): ReactNode {
           </span>
           {!Number.isNaN(at) && (
             <>
-              <span className="muted">·</span>
-              <time dateTime={event['@timestamp']}>
+              <span className="muted only-wide">·</span>
+              <time dateTime={event['@timestamp']} title={`${event['@timestamp'].slice(0, 40)} · ${at} ms since 1970`}>
                 {dateText(at, zone)} {clockText(at, zone)}
                 {fraction(event['@timestamp'])} <span className="muted">UTC{offsetText(at, zone)}</span>
               </time>

@@ -14,7 +14,7 @@ const STEP = 64 * 1024
 /** The record as it came, byte for byte, before anybody understood it. */
 export function RawTab({ event }: { event: AuditEvent }): ReactNode {
   const id = event.event.id ?? ''
-  const original = useOriginal(id)
+  const original = useOriginal(event)
   const [wrap, setWrap] = useState(true)
   const [shown, setShown] = useState(STEP)
   const bytes = original.data?.bytes

@@ -122,7 +122,7 @@ function FacetSection({ facet, filters, onToggle, onOnly, onNot }: FacetSectionP
                   aria-label={`${title} ${value}, ${count}`}
                 />
                 <span className="facet-name">
-                  <Value text={value} limit={60} identity={field === 'actor'} />
+                  <FacetName value={value} identity={field === 'actor'} />
                 </span>
               </label>
               <span className="facet-acts">
@@ -157,6 +157,25 @@ function FacetSection({ facet, filters, onToggle, onOnly, onNot }: FacetSectionP
         <p className="facet-more">{countText(distinct - values.length)} others</p>
       )}
     </section>
+  )
+}
+
+const TAIL = 9
+
+/** Cut in the middle where it is cut: names of machines differ at their end. */
+function FacetName({ value, identity }: { value: string; identity: boolean }): ReactNode {
+  const at = value.length - TAIL
+  const isLong = value.length > 24 && !/[\uDC00-\uDFFF\p{M}]/u.test(value.charAt(at))
+  if (!isLong) return <Value text={value} limit={60} identity={identity} />
+  return (
+    <span className="middle-cut" title={value.slice(0, 300)}>
+      <span>
+        <Value text={value.slice(0, at)} limit={60} identity={identity} />
+      </span>
+      <span>
+        <Value text={value.slice(at)} />
+      </span>
+    </span>
   )
 }
 

@@ -50,6 +50,7 @@ export function Grid(props: GridProps): ReactNode {
   const checked = useChecked()
   const indexes = useMemo(() => new Map(rows.map((row, at) => [row.key, at])), [rows])
   const reachable = indexes.get(reached ?? selectedKey ?? '') ?? indexes.get(selectedKey ?? '') ?? 0
+  const isNew = reached === undefined && selectedKey === undefined
   const size = narrow ? 56 : 32
   const virtual = useVirtualizer({
     count: rows.length + 1,
@@ -89,7 +90,8 @@ export function Grid(props: GridProps): ReactNode {
     requestAnimationFrame(() => focusRow(scroller.current, row.key))
   }
   useImperativeHandle(handle, () => ({
-    move: (step) => goTo(rows.length === 0 ? 0 : reachable + step, selectedKey !== undefined),
+    // The first step of all is onto the first row.
+    move: (step) => goTo(isNew ? 0 : reachable + step, selectedKey !== undefined),
     focus: (key) => goTo(indexes.get(key ?? '') ?? reachable, false),
     toTop: () => scroller.current?.scrollTo({ top: 0 }),
   }))

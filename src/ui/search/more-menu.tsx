@@ -31,7 +31,8 @@ export function MoreMenu({ url, q, since, until, fold, zone, onHelp }: MoreMenuP
     [
       <Terminal className="i" key="cli" />,
       'Copy as command',
-      () => void copyText(commandOf(q, fromOf(url), url.to), 'the command'),
+      () =>
+        void copyText(commandOf(q, edgeOf(fromOf(url), range.from), url.to && edgeOf(url.to, range.to)), 'the command'),
     ],
     [
       <Layers className="i" key="fold" />,
@@ -60,6 +61,11 @@ export function MoreMenu({ url, q, since, until, fold, zone, onHelp }: MoreMenuP
       }
     </Layer>
   )
+}
+
+/** Relative where the command line knows it too, else the moment itself. */
+function edgeOf(written: string, absolute: string): string {
+  return /^now(?:-\d+[smhdw])?$/.test(written) ? written : absolute
 }
 
 /** `whodid search 'actor:alice' --since now-24h`, quoted for a shell. */

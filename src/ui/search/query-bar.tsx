@@ -23,41 +23,43 @@ export interface QueryBarProps {
 export function QueryBar(props: QueryBarProps): ReactNode {
   const { text, fault, running, previous, field, time, onText, onRun, onCancel } = props
   return (
-    <form
-      className="query-row"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault()
-        onRun(text)
-      }}
-    >
-      <div className={fault === undefined ? 'query-box' : 'query-box is-invalid'}>
-        <Search className="i" />
-        <QueryField text={text} fault={fault} field={field} facets={props.facets} onText={onText} onRun={onRun} />
-        {text !== '' && (
-          <button
-            type="button"
-            className="button is-ghost is-xs is-icon"
-            aria-label="Clear the query"
-            onClick={() => {
-              onText('')
-              field.current?.focus()
-            }}
-          >
-            <X className="i i-sm" />
-          </button>
-        )}
-        <span className="key" aria-hidden="true">
-          /
-        </span>
-      </div>
+    <div className="query-row">
+      <form
+        id="query"
+        role="search"
+        onSubmit={(event) => {
+          event.preventDefault()
+          onRun(text)
+        }}
+      >
+        <div className={fault === undefined ? 'query-box' : 'query-box is-invalid'}>
+          <Search className="i" />
+          <QueryField text={text} fault={fault} field={field} facets={props.facets} onText={onText} onRun={onRun} />
+          {text !== '' && (
+            <button
+              type="button"
+              className="button is-ghost is-xs is-icon"
+              aria-label="Clear the query"
+              onClick={() => {
+                onText('')
+                field.current?.focus()
+              }}
+            >
+              <X className="i i-sm" />
+            </button>
+          )}
+          <span className="key" aria-hidden="true">
+            /
+          </span>
+        </div>
+      </form>
       {time}
       {running ? (
         <button type="button" className="button is-md only-wide" onClick={onCancel}>
           Cancel<span className="key">Esc</span>
         </button>
       ) : (
-        <button type="submit" className="button is-primary is-md only-wide">
+        <button type="submit" form="query" className="button is-primary is-md only-wide">
           Run<span className="key">Enter</span>
         </button>
       )}
@@ -87,6 +89,6 @@ export function QueryBar(props: QueryBarProps): ReactNode {
           )}
         </div>
       )}
-    </form>
+    </div>
   )
 }

@@ -71,6 +71,7 @@ export function QueryField({ text, fault, field, facets, onText, onRun }: QueryF
         autoComplete="off"
         autoCorrect="off"
         aria-label="Query"
+        enterKeyHint="search"
         aria-keyshortcuts="/"
         aria-invalid={fault !== undefined}
         aria-describedby={fault === undefined ? undefined : 'query-fault'}

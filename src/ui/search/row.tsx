@@ -55,7 +55,12 @@ export const RowView = memo(function RowView(props: RowViewProps): ReactNode {
       </span>
       <span role="rowheader" className="row-event">
         <SentenceText event={event} />
-        {others.length > 0 && <span className="tag">{others.length + 1} stages</span>}
+        {others.length > 0 && (
+          <span className="tag num">
+            {others.length + 1}
+            <span className="tag-word"> stages</span>
+          </span>
+        )}
         {/* Where the time's own column has no room for it. */}
         <span className="row-day" aria-hidden="true">
           {Number.isNaN(at) ? '' : rowDate(at, now, zone)}

@@ -10,7 +10,7 @@ import { useNow } from '../parts/use-now.ts'
 import { NARROW, useMedia } from '../parts/use-width.ts'
 import { FirstRun } from '../shell/first-run.tsx'
 import { setPreference, usePreferences } from '../shell/preferences.ts'
-import { countText, rowDate } from '../text/time.ts'
+import { countText, rowDate, zoneName } from '../text/time.ts'
 import { Facets } from './facets.tsx'
 import { rowsOf } from './fold.ts'
 import type { Row } from './fold.ts'
@@ -54,7 +54,7 @@ export function SearchPage(): ReactNode {
   const pages = useEventPages(run)
   const kept = useKept(pages.data)
   const asOf = pages.isPlaceholderData ? undefined : pages.data?.pages[0]?.asOf
-  const summary = useSummary(run, asOf, zone === 'utc' ? 'UTC' : new Intl.DateTimeFormat().resolvedOptions().timeZone)
+  const summary = useSummary(run, asOf)
   const totals = useKept(summary.data)
   const serverFault = faultIn(pages.error, q)
 
@@ -79,7 +79,7 @@ export function SearchPage(): ReactNode {
     setPaused(url.id !== undefined)
   }
   const hold = !live || paused
-  const tail = useTail(q, url.to === undefined ? asOf : undefined, (batch) =>
+  const tail = useTail(q, zoneName(zone), url.to === undefined ? asOf : undefined, (batch) =>
     setNewer((before) => received(before, batch, hold)),
   )
 

@@ -3,6 +3,7 @@ import { useMemo } from 'react'
 import type { Run } from '../data/events.ts'
 import { parseMoment } from '../text/range.ts'
 import type { Zone } from '../text/time.ts'
+import { zoneName } from '../text/time.ts'
 import { faultOf } from './query-text.ts'
 import type { QueryFault } from './query-text.ts'
 import type { SearchUrl } from './search-url.ts'
@@ -37,7 +38,9 @@ export function useRun(url: SearchUrl, zone: Zone): CurrentRun {
     const rangeFault = rangeFaultOf(from, to, since, until)
     const usable = fault === undefined && rangeFault === undefined && since !== undefined && until !== undefined
     return {
-      run: usable ? { q, since: new Date(since).toISOString(), until: new Date(until).toISOString() } : undefined,
+      run: usable
+        ? { q, since: new Date(since).toISOString(), until: new Date(until).toISOString(), zone: zoneName(zone) }
+        : undefined,
       fault,
       rangeFault,
       at,

@@ -16,12 +16,12 @@ import { setPreference, usePreferences } from './preferences.ts'
 export function Shell({ me }: { me: Me }): ReactNode {
   return (
     <div className="app">
-      <a className="skip" href="#results">
-        To the results
+      <a className="skip" href="#content">
+        To the content
       </a>
       <Rail me={me} />
       <Top me={me} />
-      <main className="page">
+      <main className="page" id="content" tabIndex={-1}>
         <Outlet />
       </main>
       <Announcer />

@@ -1,6 +1,11 @@
 /** In which zone times are shown and read. */
 export type Zone = 'local' | 'utc'
 
+/** The zone as programs call it: an IANA name. */
+export function zoneName(zone: Zone): string {
+  return zone === 'utc' ? 'UTC' : new Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
 /** Minutes that the zone's clock is ahead of UTC at a moment. */
 export function offsetMinutes(at: number, zone: Zone): number {
   return zone === 'utc' ? 0 : -new Date(at).getTimezoneOffset()
