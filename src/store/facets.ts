@@ -34,19 +34,23 @@ interface Counted {
   readonly words: number
 }
 
-/**
- * The most frequent values of each field that this reader may see, and how many values there are. Single-valued fields
- * are counted in one pass over the rows, lists in one each; where the condition itself is the work, all in one pass.
- */
+export interface FacetRequest {
+  readonly condition: Condition
+  /** How many events there are. */
+  readonly matches: number
+  /** Default all. */
+  readonly wanted: readonly FacetField[] | undefined
+}
+
+/** The most frequent values of each field that this reader may see, and how many values there are. */
 export async function countFacets(
   connection: Connection,
-  condition: Condition,
+  { condition, matches, wanted = FACET_FIELDS }: FacetRequest,
   visibility: Visibility,
-  wanted: readonly FacetField[] = FACET_FIELDS,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly facets: readonly Facet[]; readonly rowsRead: number }> {
   const shown = FACET_FIELDS.filter((field) => wanted.includes(field) && sees(visibility, COLUMNS[field].path))
-  const selects = shown.length === 0 ? [] : selectsOf(shown, connection.database, condition)
+  const selects = shown.length === 0 || matches === 0 ? [] : selectsOf(shown, connection.database, condition, matches)
   const answers = await Promise.all(
     selects.map((select) => connection.select<Counted>(select, { ...condition.values, shown: SHOWN }, signal)),
   )
@@ -64,10 +68,21 @@ export async function countFacets(
 
 /** A column of block texts in a condition: every row that is looked at is read as JSON. */
 const READS_BLOCKS = /\b(?:actor|place|target|body|original)\b/
+/** Below it, finding the events is more work than counting their values. */
+const FEW = 100_000
 
-function selectsOf(fields: readonly FacetField[], database: string, { sql }: Condition): readonly string[] {
+/**
+ * Single-valued fields are counted in one pass over the rows, lists in one each: each row's values are fewest then. Where
+ * the condition is most of the work, all are counted in one pass.
+ */
+function selectsOf(
+  fields: readonly FacetField[],
+  database: string,
+  { sql }: Condition,
+  matches: number,
+): readonly string[] {
   const from = `FROM ${database}.events WHERE ${sql}`
-  if (READS_BLOCKS.test(sql)) return [together(fields, from)]
+  if (matches < FEW || READS_BLOCKS.test(sql)) return [together(fields, from)]
   const single = fields.filter((field) => COLUMNS[field].list !== true)
   const lists = fields.filter((field) => COLUMNS[field].list === true)
   return [...(single.length > 0 ? [singles(single, from)] : []), ...lists.map((field) => listed(field, from))]

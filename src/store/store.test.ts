@@ -351,16 +351,6 @@ describe('a reader sees what it may', () => {
     expect(summary.rowsRead).toBeGreaterThan(0)
   })
 
-  test('the same values also where the condition has to read every event', async () => {
-    const columns = await store.reads.summary({ query, asOf: AS_OF }, ALL)
-    const blocks = await store.reads.summary(
-      { query: parseQuery('source:reading -url.path:nowhere', { now: NOW }), asOf: AS_OF },
-      ALL,
-    )
-    expect(blocks.facets).toEqual(columns.facets)
-    expect(blocks.counts).toEqual(columns.counts)
-  })
-
   test('an empty summary where nothing matches', async () => {
     const none = await store.reads.summary({ query: parseQuery('actor:nobody', { now: NOW }), asOf: AS_OF }, ALL)
     expect(none).toMatchObject({ total: 0, histogram: [] })

@@ -1,4 +1,4 @@
-import type { Bucket, Facet } from '../domain/answers.ts'
+import type { Bucket } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { State } from '../domain/event.ts'
 import type { Visibility } from '../query/visibility.ts'
@@ -10,7 +10,7 @@ import { countFacets } from './facets.ts'
 import type { SummaryAnswer, SummaryRequest } from './reads.ts'
 import { sees } from './veil.ts'
 
-/** Total, states over time and facets of a run. Its queries run side by side. */
+/** Total, states over time and facets of a run. */
 export async function summarize(
   connection: Connection,
   request: SummaryRequest,
@@ -20,21 +20,25 @@ export async function summarize(
   const condition = runCondition(request, visibility)
   const range = await rangeOf(connection, request, condition, signal)
   const edges = edgesOf(range, request)
-  const [times, facets] = await Promise.all([
-    countStates(connection, condition, edges, visibility, signal),
-    countFacets(connection, condition, visibility, request.facets, signal),
-  ])
+  const times = await countStates(connection, condition, edges, visibility, signal)
   const histogram = edges.slice(0, -1).map((edge, at): Bucket => {
     const from = Math.max(edge, range.sinceMs)
     const to = Math.min(edges[at + 1] ?? range.untilMs, range.untilMs)
     return { from: written(from), to: written(to), counts: times.byEdge.get(edge) ?? NONE }
   })
   const counts = histogram.reduce((sum, bucket) => added(sum, bucket.counts), NONE)
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
+  const facets = await countFacets(
+    connection,
+    { condition, matches: total, wanted: request.facets },
+    visibility,
+    signal,
+  )
   return {
-    total: Object.values(counts).reduce((sum, count) => sum + count, 0),
+    total,
     counts,
     histogram,
-    facets: facets.facets satisfies readonly Facet[],
+    facets: facets.facets,
     since: written(range.sinceMs),
     until: written(range.untilMs),
     rowsRead: range.rowsRead + times.rowsRead + facets.rowsRead,
