@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import Table from 'cli-table3'
 import type { Machine } from './machine.ts'
 
-/** One figure, beside what DESIGN section 14 asks for. */
+/** One figure, beside its budget. */
 export interface Figure {
   readonly what: string
   readonly value: number

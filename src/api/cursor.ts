@@ -12,7 +12,7 @@ export interface Cursor {
   readonly nowMs: number
 }
 
-/** Seals cursors (DESIGN section 8): nobody can read or make one, or use it with another query. */
+/** Seals cursors (docs/api.md, `GET /v1/events`): nobody can read or make one, or use it with another query. */
 export interface CursorSeal {
   /** `run` is everything that a page must have in common with the first: query, range, caller. */
   seal(cursor: Cursor, run: string): string

@@ -7,7 +7,7 @@ export interface Caller {
   readonly id: string
   readonly name: string
   readonly scope: Scope
-  /** The one source that this credential writes as (DESIGN section 6). */
+  /** The one source that this credential writes as (docs/architecture.md, Intake). */
   readonly source: string
   /** Dotted paths that do not exist for this caller. */
   readonly hide: readonly string[]

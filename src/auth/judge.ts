@@ -18,7 +18,7 @@ export type Judgement =
   | { readonly kind: 'deny'; readonly status: 401 | 403; readonly reason: string; readonly permission: Permission }
 
 /**
- * The one judgement (DESIGN section 10): every call of the API goes through it once, and reads take the visibility that
+ * The one judgement (docs/architecture.md, Rights): every call of the API goes through it once, and reads take the visibility that
  * it answers with. A caller without a recognised credential is told to sign in, any other what it lacks. Someone from whom
  * a field of the leaf is hidden gets no part of the ledger.
  */
@@ -41,7 +41,7 @@ function isGranted(caller: Caller | undefined, permission: Permission): boolean 
   return permission !== 'LEDGER_READ' || !caller.hide.some(isInLeaf)
 }
 
-/** What a leaf says in the clear (LEDGER section 3.1). */
+/** What a leaf says in the clear (docs/ledger.md, Leaf). */
 const LEAF_FIELDS = [
   '@timestamp',
   'event.id',

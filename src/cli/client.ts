@@ -18,7 +18,7 @@ export interface FindOptions {
 }
 
 /**
- * Finds the server (INTERFACES, command line): the one of `--url` or `WHODID_URL`, else the one whose control socket
+ * Finds the server (docs/cli.md): the one of `--url` or `WHODID_URL`, else the one whose control socket
  * `run.json` of the data folder names. A URL without a token that is this very server is reached by its socket.
  */
 export function findServer(options: FindOptions, io: Io): ServerAddress {

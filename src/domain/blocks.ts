@@ -2,7 +2,7 @@ import type { AuditEvent, Json, JsonObject, Outcome } from './event.ts'
 import type { Blocks } from './sealed.ts'
 import { formatTime, parseTime } from './time.ts'
 
-/** What a leaf says of an event in the clear (LEDGER section 3.1). No free text can enter. */
+/** What a leaf says of an event in the clear (docs/ledger.md, Leaf). No free text can enter. */
 export interface EventHeader {
   /** When it happened, RFC 3339 with milliseconds. */
   readonly t: string
@@ -35,7 +35,7 @@ const LAST = Date.UTC(2200, 0, 1) * 1000
 const DAY_MS = 86_400_000
 
 /**
- * Cuts an event into the leaf's header and the five blocks (LEDGER section 3.2). A header value that says less than the
+ * Cuts an event into the leaf's header and the five blocks (docs/ledger.md, Blocks). A header value that says less than the
  * event stands in full in the body block, so nothing is lost: `mergeEvent` gives the event back.
  *
  * @param receivedAt RFC 3339 with milliseconds: stands in for a time that no leaf can hold.

@@ -10,7 +10,7 @@ export interface Field {
   readonly also?: readonly string[]
   readonly type: FieldType
   readonly aliases: readonly string[]
-  /** The block of a sealed event that holds it (LEDGER section 3.2), or the leaf's header. */
+  /** The block of a sealed event that holds it (docs/ledger.md, Blocks), or the leaf's header. */
   readonly block: 'header' | BlockName
   readonly array?: boolean
   /** Below it any path may be asked for: its contents are the source's. */
@@ -48,7 +48,7 @@ export function fieldNames(): readonly string[] {
   return [...ALIASES.keys(), ...index().keys()]
 }
 
-/** The block that holds a path (LEDGER section 3.2). Header fields stand in the leaf, or are made from it. */
+/** The block that holds a path (docs/ledger.md, Blocks). Header fields stand in the leaf, or are made from it. */
 export function blockOf(path: string): 'header' | BlockName {
   if (HEADER.has(path)) return 'header'
   if (path === 'event.original' || path === 'whodid.original_base64') return 'original'
@@ -126,7 +126,7 @@ const DEPTH_LIMIT = 64
 
 function fieldBelow(name: string): Field | undefined {
   const path = name.startsWith('label.') ? `labels.${name.slice('label.'.length)}` : name
-  // No event is nested deeper (DESIGN section 6), and the store's engine gives up on much longer ones.
+  // No event is nested deeper (docs/architecture.md, Intake), and the store's engine gives up on much longer ones.
   if (path.split('.').length > DEPTH_LIMIT) return undefined
   for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
     const above = index().get(path.slice(0, dot))

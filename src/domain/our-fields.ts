@@ -1,7 +1,7 @@
 /** `object`: holds other fields, so only `has:` can ask for it. */
 export type FieldType = 'keyword' | 'text' | 'ip' | 'date' | 'long' | 'double' | 'boolean' | 'object'
 
-/** What we declare beside ECS (DESIGN section 5), and what we say about ECS fields that people use most. */
+/** What we declare beside ECS (docs/event.md), and what we say about ECS fields that people use most. */
 
 interface OurField {
   readonly type: FieldType
@@ -131,7 +131,7 @@ export const OVER_ECS: ReadonlyMap<string, Partial<OurField>> = new Map([
 
 const ACTOR: Alias = { path: 'user.name', also: ['user.id', 'user.email'] }
 
-/** Short names (DESIGN section 8, PEERS section 5.1). `since`, `until`, `has` and `missing` are words of the language. */
+/** Short names (docs/query.md, Fields). `since`, `until`, `has` and `missing` are words of the language. */
 export const ALIASES: ReadonlyMap<string, Alias> = new Map([
   ['actor', ACTOR],
   ['user', ACTOR],

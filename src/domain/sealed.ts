@@ -1,4 +1,4 @@
-/** The blocks of an event, in the order of the leaf's commitment (LEDGER section 3.2). */
+/** The blocks of an event, in the order of the leaf's commitment (docs/ledger.md, Blocks). */
 export const BLOCK_NAMES = ['actor', 'place', 'target', 'body', 'original'] as const
 export type BlockName = (typeof BLOCK_NAMES)[number]
 

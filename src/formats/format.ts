@@ -16,7 +16,7 @@ export interface DecodeContext {
 /** One event that a record became. `event` has no `event.id`, no `event.ingested` and no `whodid`; sealing adds them. */
 export interface DecodedEvent {
   readonly event: AuditEvent
-  /** What names this record at its source for ever (DESIGN section 2); absent: it gets a fresh id. */
+  /** What names this record at its source for ever (docs/architecture.md, Words); absent: it gets a fresh id. */
   readonly naturalId?: string
   /** `whodid.category`, for formats that have one (auth, iam, file). */
   readonly category?: readonly string[]

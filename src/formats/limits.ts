@@ -1,7 +1,7 @@
 import type { JsonObject } from '../domain/event.ts'
 import type { Reject, Truncation } from './format.ts'
 
-/** Of one record (DESIGN section 6). A longer one loses its bodies, the largest first. */
+/** Of one record (docs/architecture.md, Intake). A longer one loses its bodies, the largest first. */
 export const RECORD_LIMIT_BYTES = 1 << 20
 
 /** What is longer than this is not even parsed. A follower hands on one byte more of such a line, and no further. */

@@ -40,7 +40,7 @@ export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFo
     }
   }
 
-  /** Only durable frames come by the feed, so all that the ledger holds may be signed (LEDGER section 4.1). */
+  /** Only durable frames come by the feed, so all that the ledger holds may be signed (docs/ledger.md, Write path). */
   function sign(): Promise<void> {
     signing = signing.then(async () => {
       const upTo = appendedFeed

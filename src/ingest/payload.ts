@@ -5,7 +5,7 @@ import type { Blocks, SealedEvent } from '../domain/sealed.ts'
 import type { SystemAction } from './system-leaves.ts'
 
 /**
- * What a journal frame holds: the batch of one source for one log (LEDGER section 4.1; layout in
+ * What a journal frame holds: the batch of one source for one log (docs/ledger.md, Journal files; why in
  * docs/decisions/frame-payload.md). Little endian:
  *
  *   u32 bytes of header | header, JSON | per event one table row | per event 16 bytes of content hash | leaves and blocks

@@ -46,7 +46,7 @@ export interface Wanted {
   readonly known: boolean
 }
 
-/** Keys for identities in a log, in the same order, durable before it resolves (LEDGER section 3.2). */
+/** Keys for identities in a log, in the same order, durable before it resolves (docs/ledger.md, Blocks). */
 export type KeysFor = (log: string, day: string, wanted: readonly Wanted[]) => Promise<readonly SubjectKey[]>
 
 export interface SealDeps {

@@ -37,7 +37,7 @@ export interface JournalOptions extends WriterOptions {
 }
 
 /**
- * Opens the journal of a folder, or begins one. Recovers from whatever a crash left (LEDGER section 4.1). Throws `damaged`
+ * Opens the journal of a folder, or begins one. Recovers from whatever a crash left (docs/ledger.md, Journal files). Throws `damaged`
  * (naming file and offset) for what no crash explains, `unsupported_version`, `invalid_config` for another install's.
  * Only the last file is checked frame by frame; the others are as they are read.
  */

@@ -13,7 +13,7 @@ export interface Tail {
 }
 
 /**
- * Reads the last file after whatever happened (LEDGER section 4.1). Frames that are whole stay, acknowledged or not. A bad
+ * Reads the last file after whatever happened (docs/ledger.md, Journal files). Frames that are whole stay, acknowledged or not. A bad
  * one is where a crash tore the file, unless a good frame behind it says that the file was synced beyond it: then it was
  * once durable, and this throws `damaged`.
  */

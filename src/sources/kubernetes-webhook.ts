@@ -24,7 +24,7 @@ const HINT = 'a Kubernetes API server sends {"kind":"EventList","apiVersion":"au
  * What `--audit-webhook-config-file` of a Kubernetes API server points at. Its items are cut out verbatim by byte span.
  * The API server tries any answer but 2xx five times within about 90 s and then forgets the batch; 429 with Retry-After
  * stretches that to some minutes. So records that cannot become events are no reason for a refusal: they are counted
- * and kept as rejected.
+ * as rejected.
  */
 export function createKubernetesWebhook(): Receiver {
   return {

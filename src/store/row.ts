@@ -63,7 +63,7 @@ export function eventOf(row: StoredRow): AuditEvent {
   })
 }
 
-/** What a leaf of version 1 says (LEDGER section 3.1), in the order in which it says it. */
+/** What a leaf of version 1 says (docs/ledger.md, Leaf), in the order in which it says it. */
 export interface LeafFields {
   readonly t: string
   readonly r: string

@@ -36,7 +36,7 @@ const MIGRATIONS: readonly ((database: string) => readonly string[])[] = [
 ]
 
 // LowCardinality for words that repeat; its codec is written out, else its indexes are LZ4. Small granules and blocks:
-// a page of fifty rows is fifty places (docs/decisions).
+// a page of fifty rows is fifty places (docs/architecture.md, Store).
 function createEvents(database: string): string {
   const word = 'LowCardinality(String) CODEC(ZSTD(1))'
   const words = 'Array(LowCardinality(String)) CODEC(ZSTD(1))'

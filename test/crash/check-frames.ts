@@ -88,7 +88,7 @@ function enterLeaves(frame: Frame, payload: Payload, leaves: Map<string, Uint8Ar
   leaves.set(log, own)
 }
 
-/** A heartbeat tells of everything before it, no more and no less (LEDGER section 3.1). */
+/** A heartbeat tells of everything before it, no more and no less (docs/ledger.md, System leaves). */
 function checkHeartbeat(frame: Frame, payload: Payload, sums: Sums): void {
   const { log = '' } = payload.header
   const [event] = eventsOf(payload, frame.firstFeed)

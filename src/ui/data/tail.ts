@@ -55,7 +55,7 @@ async function follow(
         // Its last message says why it ends; a new connection is judged anew.
         if (message.event !== 'events') throw new AuditError('busy', 'the server ended the stream')
         attempt = 0
-        // The API's own contract (UI.md section 11): same repository, same version, same origin.
+        // The API's own contract (docs/api.md): same repository, same version, same origin.
         const batch = JSON.parse(message.data) as TailBatch
         feed = message.id ?? batch.feed
         if (batch.events.length > 0) take(batch.events)
