@@ -1,6 +1,7 @@
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 
 import type { Permission } from '../auth/judge.ts'
+import { AuditError } from '../domain/errors.ts'
 import { addBodyBudget } from './body-budget.ts'
 import type { ApiDeps } from './deps.ts'
 import { addEventReadRoutes } from './events-read.ts'
@@ -8,11 +9,12 @@ import { addEventWriteRoutes } from './events-write.ts'
 import { addEventRoutes } from './event-one.ts'
 import { addProofRoute } from './event-proof.ts'
 import { addFieldRoutes } from './fields.ts'
-import { addGate } from './gate.ts'
+import { SECURITY_HEADERS, addGate } from './gate.ts'
 import { addHealthRoutes } from './health.ts'
+import { SMALL_BODY_BYTES } from './input.ts'
 import { addLedgerRoutes } from './ledger.ts'
 import { addMeRoutes } from './me.ts'
-import { addProblems } from './problems.ts'
+import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
 import { addStatic } from './static.ts'
@@ -36,7 +38,9 @@ interface RouteEntry {
 /** Builds the routes; listens to nothing. A route that does not say its permission throws here. */
 export function createApi(deps: ApiDeps): Api {
   const app = fastify({
-    bodyLimit: deps.limits.requestBytes,
+    // Whoever nobody knows can have no more read of them; routes that take records say their own.
+    bodyLimit: SMALL_BODY_BYTES,
+    frameworkErrors: refuseAddress,
     // A tail or a follower's keep-alive connection must not hold up the end of the process.
     forceCloseConnections: true,
     requestTimeout: 120_000,
@@ -73,6 +77,15 @@ function collectRoutes(app: FastifyInstance): readonly RouteEntry[] {
     for (const method of [route.method].flat()) routes.push({ method, url: route.url, needs })
   })
   return routes
+}
+
+/** An address that the router cannot read reaches no hook: broken percent signs, an endless name. */
+function refuseAddress(error: Error, _request: unknown, reply: FastifyReply): void {
+  const hint = 'write it in UTF-8, with a percent sign before each escaped byte'
+  void sendProblem(
+    reply.headers(SECURITY_HEADERS),
+    new AuditError('bad_request', 'this is no address of ours', { hint, cause: error }),
+  )
 }
 
 /** Every body is bytes: inflating, splitting and parsing is done where its limits are known. */

@@ -4,8 +4,9 @@ import { AuditError } from '../domain/errors.ts'
 import type { Limits } from './deps.ts'
 
 /**
- * Bounds what all request bodies that are being read or worked on may take together. A request is counted with the length
- * it declares, one without with the most it could have; beyond the bound it is told to come again.
+ * Bounds what all bodies with records that are being read or worked on may take together. A request is counted with the
+ * length it declares, one without with the most it could have; beyond the bound it is told to come again. Small bodies are
+ * not counted: nobody who only knocks at the door takes room from those who send records.
  */
 export function addBodyBudget(app: FastifyInstance, limits: Limits): void {
   const most = BODIES_AT_ONCE * limits.requestBytes
@@ -16,7 +17,7 @@ export function addBodyBudget(app: FastifyInstance, limits: Limits): void {
     held.delete(request)
   }
   app.addHook('onRequest', async (request, reply) => {
-    const bytes = declaredBytes(request, limits)
+    const bytes = request.routeOptions.config.takesRecords === true ? declaredBytes(request, limits) : 0
     if (bytes === 0) return
     if (sum + bytes > most) {
       const hint = 'send the same request again after Retry-After'

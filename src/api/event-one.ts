@@ -6,12 +6,12 @@ import type { AuditEvent } from '../domain/event.ts'
 import type { GetOptions } from '../store/reads.ts'
 import { closedSignal } from './closed.ts'
 import type { ApiDeps } from './deps.ts'
-import { parseParams } from './input.ts'
+import { parseParams, wholeNumber } from './input.ts'
 
 /** Which of several events with one id (a conflict) is meant. */
 export const positionParams = {
   log: z.string().max(300).optional(),
-  index: z.coerce.number().int().min(0).optional(),
+  index: wholeNumber(0).optional(),
 }
 const oneParams = z.strictObject(positionParams)
 
@@ -56,7 +56,9 @@ const idParams = z.object({ id: z.string() })
 
 export function positionOf(params: { log?: string | undefined; index?: number | undefined }): GetOptions {
   const { log, index } = params
-  return log === undefined || index === undefined ? {} : { position: { log, index } }
+  if (log !== undefined && index !== undefined) return { position: { log, index } }
+  if (log === undefined && index === undefined) return {}
+  throw new AuditError('bad_request', 'log and index name a place together: one of them is missing')
 }
 
 export function noSuchEvent(id: string): AuditError {

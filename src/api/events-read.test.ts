@@ -4,6 +4,7 @@ import { type TestApi, anApi, anEvent, bearer } from '../../test/an-api.ts'
 import type { EventPage } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { memoryReads } from '../../test/memory-reads.ts'
+import type { Reads } from '../store/reads.ts'
 
 let api: TestApi
 let token: string
@@ -71,13 +72,21 @@ test('shows a query error at its token, with what would put it right', async () 
   expect(answer.json()).toMatchObject({ code: 'invalid_query', start: 0, end: 6, suggestion: 'action' })
 })
 
-test.each(['limit=0', 'limit=1001', 'limit=x', 'order=up', 'since=whenever', 'zone=Mars', 'asOf=-1', 'sinc=7d'])(
-  'refuses %s',
-  async (parameter) => {
-    const answer = await get(`/v1/events?${parameter}`)
-    expect(answer.json()).toMatchObject({ status: 400, code: 'bad_request' })
-  },
-)
+test.each([
+  'limit=0',
+  'limit=1001',
+  'limit=x',
+  'limit=',
+  'limit=0x10',
+  'order=up',
+  'since=whenever',
+  'zone=Mars',
+  'asOf=-1',
+  'sinc=7d',
+])('refuses %s', async (parameter) => {
+  const answer = await get(`/v1/events?${parameter}`)
+  expect(answer.json()).toMatchObject({ status: 400, code: 'bad_request' })
+})
 
 test('names the parameter that was meant', async () => {
   const answer = await get('/v1/events?sinc=7d')
@@ -96,6 +105,39 @@ test('a search is one event of the trail, its summary and further pages belong t
 
   await get(`/v1/events?q=action:create&asOf=${asOf}`)
   expect(api.trail).toHaveLength(2)
+})
+
+test('a query that was refused is no search', async () => {
+  await get('/v1/events?q=actoin:delete')
+  await get('/v1/events:summary?q=actoin:delete')
+
+  expect(api.trail).toEqual([])
+})
+
+test('what a caller no longer waits for is ended in the store', async () => {
+  const ended = Promise.withResolvers<unknown>()
+  const list: Reads['list'] = (_request, _visibility, signal) =>
+    new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => {
+        reject(signal.reason)
+        ended.resolve(signal.reason)
+      })
+      asked.resolve()
+    })
+  const asked = Promise.withResolvers<void>()
+  const slow = anApi({ reads: { ...memoryReads(() => []), list } })
+  const base = await slow.app.listen({ host: '127.0.0.1', port: 0 })
+  const gone = new AbortController()
+  const headers = bearer(slow.token({ scope: 'read' }))
+  const answer = fetch(`${base}/v1/events`, { headers, signal: gone.signal }).catch((error: unknown) => error)
+  await asked.promise
+
+  gone.abort()
+
+  expect(await ended.promise).toMatchObject({ name: 'AbortError' })
+  await answer
+  expect(slow.errors).toEqual([])
+  await slow.close()
 })
 
 test('nobody sees further than what is searchable', async () => {
@@ -133,6 +175,16 @@ test('gives one event and its original, as bytes that no browser runs', async ()
   })
   expect((await get(`/v1/events/${'A'.repeat(20)}zz`)).statusCode).toBe(404)
   expect((await get('/v1/events/x')).statusCode).toBe(404)
+})
+
+test('a place is named whole or not at all', async () => {
+  const path = `/v1/events/${api.events[1]?.event.id}`
+
+  expect((await get(`${path}?log=acme/n1/default/2026-11`)).json()).toMatchObject({ status: 400, code: 'bad_request' })
+  expect((await get(`${path}/proof?index=1`)).json()).toMatchObject({ status: 400, code: 'bad_request' })
+  expect((await get(`${path}?log=acme/n1/default/2026-11&index=`)).json()).toMatchObject({
+    errors: [{ path: 'index' }],
+  })
 })
 
 test('a proof is text for tools, and JSON with what a browser needs', async () => {

@@ -11,7 +11,7 @@ import type { RowKey } from '../store/reads.ts'
 import { closedSignal } from './closed.ts'
 import { type Cursor, createCursorSeal } from './cursor.ts'
 import type { ApiDeps } from './deps.ts'
-import { parseParams } from './input.ts'
+import { parseParams, wholeNumber } from './input.ts'
 import { createRecentRuns } from './recent-runs.ts'
 import { type RunParams, resolveRun, runParams, zoneOf } from './run.ts'
 import type { Trail } from './trail.ts'
@@ -19,7 +19,7 @@ import type { Trail } from './trail.ts'
 const listParams = z.strictObject({
   ...runParams,
   order: z.enum(['newest', 'oldest']).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(50),
+  limit: wholeNumber(1, 1000).default(50),
   cursor: z.string().max(512).optional(),
 })
 const summaryParams = z.strictObject(runParams)
@@ -36,13 +36,9 @@ export function addEventReadRoutes(app: FastifyInstance, deps: ApiDeps, trail: T
     const order = params.order ?? 'newest'
     const run = JSON.stringify([request.caller?.id, params.q, params.since, params.until, params.zone, order])
     const start = params.cursor === undefined ? firstPage(params) : nextPage(params.cursor, run, params)
+    const resolved = resolveRun(params, start.nowMs, request.visibility.fields)
     recordSearch(request, params, start.asOf)
-    const listed = {
-      ...resolveRun(params, start.nowMs, request.visibility.fields),
-      asOf: start.asOf,
-      order,
-      limit: params.limit,
-    }
+    const listed = { ...resolved, asOf: start.asOf, order, limit: params.limit }
     const after = 'after' in start ? { after: start.after } : {}
     const startedMs = performance.now()
     const answer = await deps.reads.list({ ...listed, ...after }, request.visibility, closedSignal(reply))
@@ -64,8 +60,8 @@ export function addEventReadRoutes(app: FastifyInstance, deps: ApiDeps, trail: T
   app.get('/v1/events::summary', { config }, async (request, reply): Promise<Summary> => {
     const params = parseParams(summaryParams, request.query)
     const { asOf, nowMs } = firstPage(params)
-    recordSearch(request, params, asOf)
     const run = { ...resolveRun(params, nowMs, request.visibility.fields), asOf, zone: zoneOf(params) }
+    recordSearch(request, params, asOf)
     const startedMs = performance.now()
     const signal = closedSignal(reply)
     const [answer, firstMs] = await Promise.all([

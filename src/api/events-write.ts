@@ -17,14 +17,19 @@ const writeParams = z.strictObject({})
  * record that cannot be taken fails by itself; 422 only when all did.
  */
 export function addEventWriteRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  app.post('/v1/events', { config: { needs: ['EVENT_WRITE'] } }, async (request, reply) => {
+  const options = {
+    config: { needs: ['EVENT_WRITE'], takesRecords: true },
+    bodyLimit: deps.limits.requestBytes,
+  } as const
+
+  app.post('/v1/events', options, async (request, reply) => {
     parseParams(writeParams, request.query)
     const emit = emitOf(request, deps)
     const idempotencyKey = idempotencyKeyOf(request)
     const records = await readRecords(request, deps)
     try {
-      const options = { signal: closedSignal(reply), ...(idempotencyKey !== undefined && { idempotencyKey }) }
-      const receipt = await emit(records, options)
+      const how = { signal: closedSignal(reply), ...(idempotencyKey !== undefined && { idempotencyKey }) }
+      const receipt = await emit(records, how)
       return reply.code(isAllRejected(receipt) ? 422 : 200).send(receipt)
     } catch (error) {
       // RFC draft-ietf-httpapi-idempotency-key-header section 2.7: a key that comes with another body is 422.

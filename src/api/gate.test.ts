@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { type TestApi, anApi, bearer } from '../../test/an-api.ts'
@@ -133,6 +134,16 @@ test('an unknown path and a broken request are problems too', async () => {
   expect(answer.json()).toMatchObject({ status: 400, code: 'bad_request', detail: 'the body is no JSON' })
 })
 
+test.each(['/v1/events/%ff', `/v1/events/${'a'.repeat(600)}`])(
+  'an address that nobody can read is a problem too',
+  async (url) => {
+    const answer = await api.app.inject({ url })
+
+    expect(answer.json()).toMatchObject({ status: 400, code: 'bad_request', hint: expect.stringContaining('UTF-8') })
+    expect(answer.headers['x-content-type-options']).toBe('nosniff')
+  },
+)
+
 test('behind a proxy the public address is ours too', async () => {
   const shown = anApi({ publicUrl: 'https://audit.example.com' })
   const secret = shown.auth.createAdminLink()
@@ -167,4 +178,27 @@ test('request bodies take no more memory together than is allowed, and free it w
   await send()
   expect(answers.at(-1)).toBe(200)
   await small.close()
+})
+
+test('whoever nobody knows has no more read of them than a small body, and takes no room from senders', async () => {
+  const base = await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const headers = bearer(api.token({ scope: 'ingest' }))
+  // Bodies without a length that never end: eight of them would be all that batches may take together.
+  const knocking = ['/v1/session', '/v1/nothing'].flatMap((path) =>
+    Array.from({ length: 10 }, () => request(`${base}${path}`, { method: 'POST' }).on('error', () => undefined)),
+  )
+  const arrived = knocking.map((each) => new Promise<void>((resolve) => void each.write('{', () => resolve())))
+  await Promise.all(arrived)
+
+  const sent = await fetch(`${base}/v1/events`, { method: 'POST', body: '{"event":{"action":"a"}}', headers })
+  expect(sent.status).toBe(200)
+  for (const each of knocking) each.destroy()
+
+  const payload = `{"secret":"${'x'.repeat(70_000)}"}`
+  for (const url of ['/v1/session', '/v1/nothing']) {
+    expect((await api.app.inject({ method: 'POST', url, payload })).json()).toMatchObject({
+      status: 413,
+      code: 'too_large',
+    })
+  }
 })

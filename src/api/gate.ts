@@ -17,6 +17,8 @@ declare module 'fastify' {
     isReceiver?: boolean
     /** A question that is asked before signing in: its refusal is no event. */
     isProbe?: boolean
+    /** Its body may hold as much as a batch of records; all others are small. */
+    takesRecords?: boolean
   }
   interface FastifyRequest {
     /** Set by the gate before any handler runs; undefined for a caller that nobody knows. */
@@ -53,7 +55,7 @@ export function addGate(app: FastifyInstance, deps: ApiDeps, trail: Trail): void
 }
 
 /** Scripts, styles and connections from here only; no framing; nothing is sniffed or leaked to other sites. */
-const SECURITY_HEADERS = {
+export const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',

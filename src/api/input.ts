@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { parse as parseJson } from 'secure-json-parse'
-import type { z } from 'zod'
+import { z } from 'zod'
 
 import { AuditError } from '../domain/errors.ts'
 import { inflateBounded } from '../lib/inflate.ts'
@@ -21,7 +21,6 @@ export async function bodyOf(request: FastifyRequest, limits: Limits): Promise<U
 /** A small JSON body, strictly. Throws `bad_request` with all faults. */
 export function parseBody<T>(schema: z.ZodType<T>, request: FastifyRequest): T {
   const bytes = rawBody(request)
-  if (bytes.byteLength > MAX_JSON_BYTES) throw new AuditError('too_large', `the body is larger than 64 KiB`)
   let parsed: unknown
   try {
     parsed = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -31,7 +30,18 @@ export function parseBody<T>(schema: z.ZodType<T>, request: FastifyRequest): T {
   return strictly(schema, parsed, 'the body')
 }
 
-const MAX_JSON_BYTES = 64 * 1024
+/** What a body may be where no records are taken. */
+export const SMALL_BODY_BYTES = 64 * 1024
+
+/** A whole number in a query parameter, as digits. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  const message = `is no whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, message)
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, message)
+}
 
 function rawBody(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array()

@@ -158,6 +158,16 @@ test.each(HIDDEN)('nothing is found, counted or ordered by the hidden %s', async
   }
 })
 
+test('names of all sources and streams are not for one from whom the field is hidden', async () => {
+  const me = async (hide: readonly string[]) => {
+    const answer = await fetch(`${base}/v1/me`, { headers: bearer(api.token({ scope: 'read', hide })) })
+    return answer.json()
+  }
+  expect(await me([])).toMatchObject({ sources: ['prod-1'], streams: ['default'] })
+  expect(await me(['whodid.source'])).toMatchObject({ sources: [], streams: ['default'] })
+  expect(await me(['whodid.stream'])).toMatchObject({ sources: ['prod-1'], streams: [] })
+})
+
 test('a hidden field and one that never was are the same error', async () => {
   const headers = bearer(api.token({ scope: 'read', hide: ['user.email'] }))
   const about = async (field: string) => {

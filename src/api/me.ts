@@ -3,11 +3,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Me } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { Scope } from '../state/tokens.ts'
+import { isHidden } from '../query/resolve.ts'
+import type { Visibility } from '../query/visibility.ts'
 import type { ApiDeps } from './deps.ts'
 
 /** `GET /v1/me`: who the caller is and what it may know of this server. */
 export function addMeRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  let hasEvents = false
+  let everHadEvents = false
 
   app.get('/v1/me', { config: { needs: ['SIGNED_IN'], isProbe: true } }, async (request): Promise<Me> => {
     const { caller } = request
@@ -19,21 +21,27 @@ export function addMeRoutes(app: FastifyInstance, deps: ApiDeps): void {
       install: deps.info.install,
       version: deps.info.version,
       hasEvents: mayRead && (await hasAny(request)),
-      sources: mayRead ? deps.info.sources() : [],
-      streams: mayRead ? deps.info.streams() : [],
+      sources: mayRead && mayName(request.visibility, 'whodid.source') ? deps.info.sources() : [],
+      streams: mayRead && mayName(request.visibility, 'whodid.stream') ? deps.info.streams() : [],
     }
   })
 
-  /** Once true it stays so. An engine that restarts is no reason to refuse a sign-in: the search will say it. */
+  /** For who sees every row, once true it stays so. An engine that restarts is no reason to refuse a sign-in. */
   async function hasAny(request: FastifyRequest): Promise<boolean> {
     try {
-      hasEvents ||= await deps.reads.hasEvents(request.visibility)
-      return hasEvents
+      if (request.visibility.rowFilter !== undefined) return await deps.reads.hasEvents(request.visibility)
+      everHadEvents ||= await deps.reads.hasEvents(request.visibility)
+      return everHadEvents
     } catch (error) {
       if (error instanceof AuditError && error.code === 'engine_unavailable') return true
       throw error
     }
   }
+}
+
+/** Names of all there are tell of rows and fields that a reader may not see. */
+function mayName({ rowFilter, fields }: Visibility, path: string): boolean {
+  return rowFilter === undefined && !isHidden(fields, path)
 }
 
 const INCLUDED: Readonly<Record<Scope, readonly Scope[]>> = {

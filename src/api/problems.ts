@@ -126,7 +126,7 @@ function nameError(error: unknown): AuditError | undefined {
   if (error instanceof AuditError) return error
   const { code, statusCode, message }: Partial<FastifyError> = error instanceof Error ? error : {}
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const hint = 'send less in one request; the limit is 32 MiB unless it was configured'
+    const hint = 'send less in one request'
     return new AuditError('too_large', 'the request body is too large', { cause: error, hint })
   }
   const isTheirs = statusCode !== undefined && statusCode >= 400 && statusCode < 500

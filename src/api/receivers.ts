@@ -14,7 +14,8 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT']
  * A name that is not configured answers like a wrong secret, so names cannot be guessed.
  */
 export function addReceiverRoutes(app: FastifyInstance, deps: ApiDeps): void {
-  const config = { needs: ['EVENT_WRITE'], isReceiver: true } as const
+  const config = { needs: ['EVENT_WRITE'], isReceiver: true, takesRecords: true } as const
+  const bodyLimit = deps.limits.requestBytes
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const { name, '*': below } = receiverParams.parse(request.params)
     const receiver = deps.receiver(name)
@@ -32,8 +33,8 @@ export function addReceiverRoutes(app: FastifyInstance, deps: ApiDeps): void {
     void reply.code(answer.status).headers({ ...answer.headers })
     return answer.body === undefined ? reply.send() : reply.send(answer.body)
   }
-  app.route({ method: METHODS, url: '/in/:name', config, handler })
-  app.route({ method: METHODS, url: '/in/:name/*', config, handler })
+  app.route({ method: METHODS, url: '/in/:name', config, bodyLimit, handler })
+  app.route({ method: METHODS, url: '/in/:name/*', config, bodyLimit, handler })
 }
 
 const receiverParams = z.object({ name: z.string(), '*': z.string().optional() })

@@ -35,7 +35,9 @@ export function addTailRoute(app: FastifyInstance, deps: ApiDeps, trail: Trail):
     for (const each of open) each.abort()
   })
 
-  app.get('/v1/events::tail', { config: { needs: ['EVENT_READ'] } }, async (request, reply) => {
+  // Without HEAD: it would be a stream of nothing that never ends.
+  const options = { config: { needs: ['EVENT_READ'] }, exposeHeadRoute: false } as const
+  app.get('/v1/events::tail', options, async (request, reply) => {
     const params = parseParams(tailParams, request.query)
     const { query } = resolveRun(params, deps.clock.now(), request.visibility.fields)
     const from = startOf(request, deps)
