@@ -115,12 +115,13 @@ export async function runCommand(args: readonly string[]): Promise<Exit & { read
 
 const MAIN = join(import.meta.dirname, '../src/cli/main.ts')
 
-async function makeToken(data: string, scope: string, source: string | undefined): Promise<string> {
+/** Makes a token over the control socket of the server that runs on a data folder. */
+export async function makeToken(data: string, scope: 'ingest' | 'read' | 'admin', source?: string): Promise<string> {
   const socketPath = readRun(data)?.socket
   if (socketPath === undefined) throw new Error(`no server runs on ${data}`)
   const body = JSON.stringify({ scope, ...(source !== undefined && { source }) })
   const answer = await post(socketPath, '/v1/tokens', body)
-  // Ours: INTERFACES names the key.
+  // Ours: docs/api.md names the key.
   const { token } = JSON.parse(answer) as { token?: string }
   if (token === undefined) throw new Error(`no token: ${answer}`)
   return token
