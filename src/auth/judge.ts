@@ -18,9 +18,9 @@ export type Judgement =
   | { readonly kind: 'deny'; readonly status: 401 | 403; readonly reason: string; readonly permission: Permission }
 
 /**
- * The one judgement (docs/architecture.md, Rights): every call of the API goes through it once, and reads take the visibility that
- * it answers with. A caller without a recognised credential is told to sign in, any other what it lacks. Someone from whom
- * a field of the leaf is hidden gets no part of the ledger.
+ * The one judgement (docs/architecture.md, Rights): every call of the API goes through it once, and reads take the
+ * visibility that it answers with. A caller without a recognised credential is told to sign in, any other what it
+ * lacks. Someone from whom a field of the leaf is hidden gets no part of the ledger.
  */
 export function judge(caller: Caller | undefined, needs: readonly Permission[]): Judgement {
   const missing = needs.find((permission) => !isGranted(caller, permission))

@@ -35,8 +35,8 @@ const LAST = Date.UTC(2200, 0, 1) * 1000
 const DAY_MS = 86_400_000
 
 /**
- * Cuts an event into the leaf's header and the five blocks (docs/ledger.md, Blocks). A header value that says less than the
- * event stands in full in the body block, so nothing is lost: `mergeEvent` gives the event back.
+ * Cuts an event into the leaf's header and the five blocks (docs/ledger.md, Blocks). A header value that says less than
+ * the event stands in full in the body block, so nothing is lost: `mergeEvent` gives the event back.
  *
  * @param receivedAt RFC 3339 with milliseconds: stands in for a time that no leaf can hold.
  */

@@ -10,8 +10,9 @@ const ID = 16
 const SMALLEST = 1024
 
 /**
- * The ids, content hashes and positions of the last ten minutes, at most two million (docs/architecture.md, Intake): flat arrays in
- * the order of arrival, with a hash table of linear probing over them. Rebuilt from the journal at start.
+ * The ids, content hashes and positions of the last ten minutes, at most two million (docs/architecture.md, Intake):
+ * flat arrays in the order of arrival, with a hash table of linear probing over them. Rebuilt from the journal at
+ * start.
  */
 export class DuplicateWindow {
   #capacity = SMALLEST

@@ -5,7 +5,10 @@ import { uuidv7obj } from 'uuidv7'
 const HASH_BLOCK = 64
 const ID_BYTES = 16
 
-/** Makes event ids: `natural(source, name)` for what has a name at its source, `fresh()` for all else (docs/ledger.md, Event ids). */
+/**
+ * Makes event ids: `natural(source, name)` for what has a name at its source, `fresh()` for all else (docs/ledger.md,
+ * Event ids).
+ */
 export interface EventIds {
   /** First 16 bytes of HMAC-SHA-256(dedupe key, source ‖ 0 ‖ natural id). */
   natural(source: string, naturalId: string): Buffer

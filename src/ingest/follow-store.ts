@@ -6,7 +6,10 @@ import type { Inserts, LogPosition } from '../store/store.ts'
 import { eventsOf, parsePayload } from './payload.ts'
 import type { SealWorkers } from './workers.ts'
 
-/** Brings the store up to the journal: whole frames of one log an insert, as many as are there (docs/architecture.md, Store). */
+/**
+ * Brings the store up to the journal: whole frames of one log an insert, as many as are there (docs/architecture.md,
+ * Store).
+ */
 export interface StoreFollower {
   /** Works until `signal` aborts; waits for the engine as long as it takes. */
   run(signal: AbortSignal): Promise<void>

@@ -9,8 +9,8 @@ export interface KeyStore {
 }
 
 /**
- * Who is known gets a key of their own per log; for all else there is one key per log and day (docs/ledger.md, Blocks), so
- * that guessing names at a sign-in form makes no keys.
+ * Who is known gets a key of their own per log; for all else there is one key per log and day (docs/ledger.md, Blocks),
+ * so that guessing names at a sign-in form makes no keys.
  */
 export function createKeyDesk(store: KeyStore): KeysFor {
   return async (log, day, wanted) => {

@@ -3,7 +3,10 @@ import { formatMillis } from '../domain/time.ts'
 
 export type SystemAction = 'log.opened' | 'heartbeat' | 'log.closed'
 
-/** An event of source `_log`: the ledger speaking of itself (docs/ledger.md, System leaves). Its details are the body block. */
+/**
+ * An event of source `_log`: the ledger speaking of itself (docs/ledger.md, System leaves). Its details are the body
+ * block.
+ */
 export function systemEvent(action: SystemAction, received: number, details: JsonObject): AuditEvent {
   return {
     '@timestamp': formatMillis(received),

@@ -88,7 +88,7 @@ function costOf(frame: Frame): number {
 }
 
 function checkPosition(journal: Journal, fromFeed: number): void {
-  const hint = 'was a part of the data folder restored without the rest? `whodid doctor` compares them'
+  const hint = 'was a part of the data folder restored without the rest? put back all of it, from one backup'
   if (fromFeed < journal.oldestFeed) {
     const message = `event ${fromFeed} was asked for, but the journal begins with ${journal.oldestFeed}`
     throw new AuditError('damaged', message, { hint })

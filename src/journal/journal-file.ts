@@ -99,7 +99,7 @@ function checkVersion(path: string, version: number): void {
 }
 
 function damaged(path: string): AuditError {
-  const hint = 'restore this file from a backup; `whodid doctor` says what ledger and store still hold'
+  const hint = 'restore this file from a backup; keep a copy of the damaged one'
   return new AuditError('damaged', `journal file ${path} is damaged at byte 0: its header is broken`, { hint })
 }
 

@@ -37,9 +37,9 @@ export interface JournalOptions extends WriterOptions {
 }
 
 /**
- * Opens the journal of a folder, or begins one. Recovers from whatever a crash left (docs/ledger.md, Journal files). Throws `damaged`
- * (naming file and offset) for what no crash explains, `unsupported_version`, `invalid_config` for another install's.
- * Only the last file is checked frame by frame; the others are as they are read.
+ * Opens the journal of a folder, or begins one. Recovers from whatever a crash left (docs/ledger.md, Journal files).
+ * Throws `damaged` (naming file and offset) for what no crash explains, `unsupported_version`, `invalid_config` for
+ * another install's. Only the last file is checked frame by frame; the others are as they are read.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { files, folder, install, clock } = options

@@ -42,7 +42,7 @@ export async function* readFrames(
 
 /** The answer for a frame that is not as it was written and not a torn tail either. */
 export function damaged(path: string, offset: number, why = 'the frame there is broken'): AuditError {
-  const hint = 'do not delete it: `whodid doctor` says what ledger and store still hold; restore it from a backup'
+  const hint = 'do not delete it: keep a copy, and restore it from a backup'
   return new AuditError('damaged', `journal file ${path} is damaged at byte ${offset}: ${why}`, { hint })
 }
 

@@ -13,9 +13,9 @@ export interface Tail {
 }
 
 /**
- * Reads the last file after whatever happened (docs/ledger.md, Journal files). Frames that are whole stay, acknowledged or not. A bad
- * one is where a crash tore the file, unless a good frame behind it says that the file was synced beyond it: then it was
- * once durable, and this throws `damaged`.
+ * Reads the last file after whatever happened (docs/ledger.md, Journal files). Frames that are whole stay, acknowledged
+ * or not. A bad one is where a crash tore the file, unless a good frame behind it says that the file was synced beyond
+ * it: then it was once durable, and this throws `damaged`.
  */
 export async function inspectTail(files: Files, file: JournalFile): Promise<Tail> {
   const bytes = (await files.read(file.path)) ?? new Uint8Array()

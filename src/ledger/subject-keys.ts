@@ -3,7 +3,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { AuditError } from '../domain/errors.ts'
 import type { Files } from '../lib/files.ts'
 
-/** A key that salts the blocks of one identity's events in one log (docs/ledger.md, Blocks). Never leaves the server. */
+/**
+ * A key that salts the blocks of one identity's events in one log (docs/ledger.md, Blocks). Never leaves the server.
+ */
 export interface SubjectKey {
   /** Above 0, and never given twice. */
   readonly id: number

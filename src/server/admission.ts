@@ -29,7 +29,10 @@ const LEAST_FREE_BYTES = 2 * GB
 const OLDEST_MS = 7 * 86_400_000
 const LOOK_MS = 5000
 
-/** The bound of the journal (docs/architecture.md, Promises), and the free disk below which intake stops (docs/operate.md, Health). */
+/**
+ * The bound of the journal (docs/architecture.md, Promises), and the free disk below which intake stops
+ * (docs/operate.md, Health).
+ */
 export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
   let disk = await look(deps.folder)
   let closed = false
