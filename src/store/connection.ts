@@ -27,12 +27,12 @@ export interface Connection {
   close(): Promise<void>
 }
 
-export interface Selected<Row> {
+interface Selected<Row> {
   readonly rows: readonly Row[]
   readonly rowsRead: number
 }
 
-export interface NativeInsert {
+interface NativeInsert {
   readonly table: string
   readonly columns: readonly string[]
   readonly blocks: readonly Uint8Array[]

@@ -51,6 +51,7 @@ async function answer(options: FaceOptions, request: IncomingMessage, response: 
     gone.abort(new Error('the caller has gone'))
     kill(options.sessions, id)
   })
+  if (request.socket.destroyed) gone.abort(new Error('the caller has gone'))
   const result = user === READER ? await read(options, asked, gone.signal) : await write(options, asked, gone.signal)
   send(response, id, result)
 }

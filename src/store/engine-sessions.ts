@@ -2,7 +2,7 @@ import { Session } from 'chdb'
 import { quotedText } from './quote.ts'
 
 /** Values of `{name:Type}`, in the text form of ClickHouse's HTTP interface. */
-export type Parameters = ReadonlyMap<string, string>
+type Parameters = ReadonlyMap<string, string>
 
 export type SessionKind = 'insert' | 'read' | 'control'
 
