@@ -33,7 +33,7 @@ export async function requestJson<Answer>(path: string, params: Params = {}, ini
   return (await response.json()) as Answer
 }
 
-export function pathWith(path: string, params: Params): string {
+function pathWith(path: string, params: Params): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(params)) if (value !== undefined) search.set(name, String(value))
   return search.size === 0 ? path : `${path}?${search}`

@@ -77,12 +77,6 @@ export async function checkEvent(answer: ProofAnswer, fetchLogFile: FetchLogFile
   }
 }
 
-/** Whether anything was found wrong. What could not be compared is not wrong. */
-export function isBroken(report: ProofReport): boolean {
-  const { unchanged, included, signed, consistent } = report.verdicts
-  return [unchanged, included, signed, consistent].some((verdict) => verdict.kind === 'no')
-}
-
 interface Comparison {
   readonly earlier?: Earlier
   readonly problem?: string

@@ -19,3 +19,8 @@ test('offers counted values of the field, quoted where they must be, and a space
 test('does not offer what is there already', () => {
   expect(choicesAt('actor:bob', 9, facets)).toEqual([])
 })
+
+test('offers each word once', () => {
+  const words = choicesAt('a', 1, facets).map((each) => each.text)
+  expect(new Set(words).size).toBe(words.length)
+})

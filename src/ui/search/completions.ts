@@ -17,10 +17,10 @@ const MOST = 40
 export function choicesAt(text: string, caret: number, facets: readonly Facet[]): readonly Choice[] {
   const { start, end, typed, field, items } = suggest(text, caret)
   const counted = field === undefined ? [] : countedValues(field, typed, facets)
-  const known = new Set(counted.map((item) => item.text))
-  const all = [...counted, ...items.filter((item) => !known.has(item.text))]
-  // Nothing is offered that is there already.
-  const offered = all.filter((item) => item.text !== text.slice(start, end)).slice(0, MOST)
+  // Each once, and nothing that is there already.
+  const known = new Set([text.slice(start, end)])
+  const isNew = (item: { text: string }): boolean => !known.has(item.text) && known.add(item.text).has(item.text)
+  const offered = [...counted, ...items].filter(isNew).slice(0, MOST)
   return offered.map((item) => {
     const after = text.slice(end)
     const space = item.text.endsWith(':') || after.startsWith(' ') ? '' : ' '

@@ -29,7 +29,7 @@ export function keyOf(event: AuditEvent): string {
 }
 
 /** What joins the stages of a request: `http.request.id`, if it is a text. */
-export function requestId(event: AuditEvent): string | undefined {
+function requestId(event: AuditEvent): string | undefined {
   return textIn(event['http'], 'request', 'id')
 }
 
@@ -39,7 +39,7 @@ export function textIn(value: unknown, ...path: readonly string[]): string | und
   return typeof found === 'string' && found !== '' ? found : undefined
 }
 
-export function valueIn(value: unknown, ...path: readonly string[]): unknown {
+function valueIn(value: unknown, ...path: readonly string[]): unknown {
   let found: unknown = value
   for (const name of path) {
     if (typeof found !== 'object' || found === null) return undefined

@@ -32,7 +32,8 @@ export interface GridProps {
   readonly handle: RefObject<GridHandle | null>
   /** Kept for Back: where a run was left. */
   readonly place: string
-  readonly onOpen: (row: Row) => void
+  /** `byKey`: the focus goes with it. */
+  readonly onOpen: (row: Row, byKey: boolean) => void
   readonly onMore: () => void
   /** The reader is reading: scrolled, or the focus went into the rows. */
   readonly onReading: () => void
@@ -86,7 +87,7 @@ export function Grid(props: GridProps): ReactNode {
     if (row === undefined) return
     setReached(row.key)
     virtual.scrollToIndex(indexes.get(row.key) ?? 0, { align: 'auto' })
-    if (open) onOpen(row)
+    if (open) onOpen(row, false)
     requestAnimationFrame(() => focusRow(scroller.current, row.key))
   }
   useImperativeHandle(handle, () => ({

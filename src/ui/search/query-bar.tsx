@@ -1,5 +1,6 @@
 import { CircleAlert, Search, X } from 'lucide-react'
 import type { ReactNode, RefObject } from 'react'
+import { useState } from 'react'
 import type { Facet } from '../../domain/answers.ts'
 import { QueryField } from './query-field.tsx'
 import type { QueryFault } from './query-text.ts'
@@ -21,7 +22,15 @@ export interface QueryBarProps {
 
 /** The query as typed, coloured, with what is wrong at the very token. Enter runs it. */
 export function QueryBar(props: QueryBarProps): ReactNode {
-  const { text, fault, running, previous, field, time, onText, onRun, onCancel } = props
+  const { text, running, previous, field, time, onText, onRun, onCancel } = props
+  const [typing, setTyping] = useState(false)
+  // What is wrong at the very end is still being typed, until the reader leaves it or wants to run it.
+  const isUnfinished = typing && props.fault !== undefined && props.fault.end >= text.trimEnd().length
+  const fault = isUnfinished ? undefined : props.fault
+  const run = (query: string): void => {
+    setTyping(false)
+    onRun(query)
+  }
   return (
     <div className="query-row">
       <form
@@ -29,12 +38,20 @@ export function QueryBar(props: QueryBarProps): ReactNode {
         role="search"
         onSubmit={(event) => {
           event.preventDefault()
-          onRun(text)
+          run(text)
         }}
       >
         <div className={fault === undefined ? 'query-box' : 'query-box is-invalid'}>
           <Search className="i" />
-          <QueryField text={text} fault={fault} field={field} facets={props.facets} onText={onText} onRun={onRun} />
+          <QueryField
+            text={text}
+            fault={fault}
+            field={field}
+            facets={props.facets}
+            onTyping={setTyping}
+            onText={onText}
+            onRun={run}
+          />
           {text !== '' && (
             <button
               type="button"

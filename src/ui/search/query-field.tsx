@@ -14,10 +14,12 @@ export interface QueryFieldProps {
   readonly facets: readonly Facet[]
   readonly onText: (text: string) => void
   readonly onRun: (text: string) => void
+  /** Whether the reader is in the middle of something. */
+  readonly onTyping: (typing: boolean) => void
 }
 
 /** The field over its coloured copy, with a list of what may stand at the caret. Enter runs unless the list was entered. */
-export function QueryField({ text, fault, field, facets, onText, onRun }: QueryFieldProps): ReactNode {
+export function QueryField({ text, fault, field, facets, onText, onRun, onTyping }: QueryFieldProps): ReactNode {
   const id = useId()
   const [choices, setChoices] = useState<readonly Choice[]>([])
   const [active, setActive] = useState(-1)
@@ -83,12 +85,16 @@ export function QueryField({ text, fault, field, facets, onText, onRun }: QueryF
         onChange={({ target, nativeEvent }) => {
           const next = target.value.replaceAll('\n', ' ')
           onText(next)
+          onTyping(true)
           // What is pasted is complete as it is.
           const pasted = nativeEvent instanceof InputEvent && nativeEvent.inputType === 'insertFromPaste'
           if (pasted) close()
           else offer(next, target.selectionStart)
         }}
-        onBlur={close}
+        onBlur={() => {
+          close()
+          onTyping(false)
+        }}
         onKeyDown={onKeyDown}
       />
       {choices.length > 0 && <ChoiceList id={id} choices={choices} active={active} text={text} onTake={take} />}

@@ -34,7 +34,7 @@ export function faultIn(error: unknown, text: string): QueryFault | undefined {
   return { message, start, end, fix: { label, text: text.slice(0, start) + suggestion + text.slice(end) } }
 }
 
-export type PieceKind = 'field' | 'value' | 'not' | 'operator' | 'bracket' | 'plain' | 'fault'
+type PieceKind = 'field' | 'value' | 'not' | 'operator' | 'bracket' | 'plain' | 'fault'
 
 export interface ColouredPiece {
   readonly start: number

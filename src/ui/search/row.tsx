@@ -3,7 +3,6 @@ import type { ReactNode } from 'react'
 import { memo } from 'react'
 import type { AuditEvent } from '../../domain/event.ts'
 import { stateOf } from '../../domain/event.ts'
-import { plainSentence } from '../../domain/sentence.ts'
 import { SentenceText } from '../parts/sentence-text.tsx'
 import { StateMark } from '../parts/state-mark.tsx'
 import { Value } from '../parts/value.tsx'
@@ -25,7 +24,7 @@ export interface RowViewProps {
   /** The one row that Tab reaches. */
   readonly reachable: boolean
   readonly checked: Checked | undefined
-  readonly onOpen: (row: Row) => void
+  readonly onOpen: (row: Row, byKey: boolean) => void
 }
 
 /** One event in a line: when, what happened, why, from where, and a shield where it was checked here. */
@@ -44,8 +43,8 @@ export const RowView = memo(function RowView(props: RowViewProps): ReactNode {
       tabIndex={reachable ? 0 : -1}
       data-row={row.key}
       style={{ transform: `translateY(${top}px)` }}
-      onClick={() => onOpen(row)}
-      onKeyDown={({ key, target, currentTarget }) => key === 'Enter' && target === currentTarget && onOpen(row)}
+      onClick={() => onOpen(row, false)}
+      onKeyDown={({ key, target, currentTarget }) => key === 'Enter' && target === currentTarget && onOpen(row, true)}
     >
       <span role="gridcell" className="row-state">
         {state !== 'success' && <StateMark state={state} named />}
@@ -108,9 +107,4 @@ function WhereLine({ event }: { event: AuditEvent }): ReactNode {
   const why = whyOf(event)
   const words = [why?.strong ?? why?.rest, event.whodid?.source].filter((each) => each !== undefined)
   return <Value text={words.join(' · ')} limit={120} />
-}
-
-/** What a screen reader hears when the list moves with the drawer open. */
-export function rowWords(row: Row): string {
-  return plainSentence(row.event).slice(0, 300)
 }

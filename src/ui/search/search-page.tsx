@@ -106,13 +106,14 @@ export function SearchPage(): ReactNode {
     if (faultOf(text, Date.now()) !== undefined) return
     go({ q: text }, text === q ? 'again' : 'push')
   }
-  const open = (row: Row): void => {
+  const open = (row: Row, byKey: boolean): void => {
     const id = row.event.event.id
     if (id === undefined || id === url.id) return
     const replaces = url.id !== undefined
     if (!replaces) opened.current = true
     if (live) setPaused(true)
     go({ id }, replaces ? 'replace' : 'push')
+    if (byKey) requestAnimationFrame(() => document.getElementById('drawer')?.focus())
   }
   const close = (): void => {
     if (url.id === undefined) return

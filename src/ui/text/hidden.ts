@@ -1,5 +1,5 @@
 /** A piece of untrusted text: as it is, or a mark that stands for a character nobody would see. */
-export type Piece =
+type Piece =
   | { readonly kind: 'text'; readonly text: string }
   /** `quiet` marks are everyday ones (line end, tab); the others deserve a second look. */
   | { readonly kind: 'mark'; readonly label: string; readonly quiet: boolean }
