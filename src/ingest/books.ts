@@ -36,6 +36,7 @@ export class Books {
     if (frame < this.#frame) return
     this.#frame = frame + 1
     this.#received = Math.max(this.#received, header.received)
+    if (header.system === 'log.closed' && header.log !== undefined) this.#logs.delete(header.log)
     if (header.source === SYSTEM_SOURCE) return
     this.#sources.set(header.source, addAccounting(this.of(header.source), header.accounting))
     if (header.cursor !== undefined) this.#cursors.set(header.source, header.cursor)
@@ -45,8 +46,9 @@ export class Books {
     this.#logs.set(header.log, log)
   }
 
-  forgetLog(log: string): void {
-    this.#logs.delete(log)
+  /** The first frame that is not in these books. */
+  get nextFrame(): number {
+    return this.#frame
   }
 
   of(source: string): Accounting {

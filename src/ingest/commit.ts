@@ -29,7 +29,7 @@ export interface Decided {
 const ID = 16
 
 /**
- * Decides what of a slice is new (DESIGN section 6) and gives indexes from `first` on. Runs in the same synchronous step
+ * Decides what of a slice is new (docs/architecture.md, Intake) and gives indexes from `first` on. Runs in the same synchronous step
  * that appends to the journal, so index order is byte order.
  *
  * @param records how many records the slice had; @param now receive time, milliseconds since 1970.
@@ -45,7 +45,7 @@ export function decide(
   const ids = viewOf(slice.ids)
   const contents = viewOf(slice.contents)
   const table = viewOf(slice.table)
-  const results: RecordResult[] = fatesOfTheRest(slice, records)
+  const fates = fatesOfTheRest(slice, records)
   const runs = createRuns(slice)
   let index = first
   let conflicts = 0
@@ -55,7 +55,7 @@ export function decide(
     const natural = (flagsOf(table, row) & FLAG_NATURAL) !== 0
     const seen = natural ? window.find(ids, contents, row * ID) : { kind: 'new' as const }
     if (seen.kind === 'duplicate') {
-      results[record] ??= { duplicate: id, ...seen.position }
+      fates[record] ??= { duplicate: id, ...seen.position }
       runs.skip(row)
       continue
     }
@@ -65,22 +65,26 @@ export function decide(
       conflicts++
     }
     if (natural) window.add(ids, contents, row * ID, position, now)
-    if (!isKept(results[record])) {
-      results[record] = { id, ...position, ...(seen.kind === 'conflict' && { conflict: true }) }
+    if (!isKept(fates[record])) {
+      fates[record] = { id, ...position, ...(seen.kind === 'conflict' && { conflict: true }) }
     }
     runs.keep(row)
   }
   const count = index - first
-  return { events: runs.end(), count, accounting: account(slice, results, count), results, conflicts }
+  const results = fates.map((fate) => fate ?? EMPTY)
+  return { events: runs.end(), count, accounting: account(results, count), results, conflicts }
 }
 
 function isKept(result: RecordResult | undefined): boolean {
   return result !== undefined && 'id' in result
 }
 
+/** A record that no event came of and that nobody refused: a list without items. */
+const EMPTY: RecordResult = { dropped: 'no_event' }
+
 /** Records that gave no event at all were rejected or dropped, or were empty of events. */
-function fatesOfTheRest(slice: SealedSlice, records: number): RecordResult[] {
-  const results = Array.from<RecordResult>({ length: records })
+function fatesOfTheRest(slice: SealedSlice, records: number): (RecordResult | undefined)[] {
+  const results = Array.from<RecordResult | undefined>({ length: records })
   for (const { record, reason, message, path } of slice.rejected) {
     results[record] = { rejected: { code: reason, message, ...(path !== undefined && { path }) } }
   }
@@ -88,7 +92,7 @@ function fatesOfTheRest(slice: SealedSlice, records: number): RecordResult[] {
   return results
 }
 
-function account(slice: SealedSlice, results: readonly RecordResult[], events: number): Accounting {
+function account(results: readonly RecordResult[], events: number): Accounting {
   const dropped = new Map<string, number>()
   const rejected = new Map<string, number>()
   let kept = 0

@@ -1,3 +1,4 @@
+import { AuditError } from '../domain/errors.ts'
 import type { SealedEvent } from '../domain/sealed.ts'
 import type { Feed } from '../journal/feed.ts'
 import type { Frame } from '../journal/frame.ts'
@@ -26,6 +27,9 @@ export interface StoreFollowerDeps {
   readonly rows: SealWorkers['rows']
   readonly clock: Clock
   readonly onRefused: (event: SealedEvent, reason: string) => void
+  /** The store lacks events of a log, and the journal does not hold them any more. */
+  readonly onMissing: (log: string, events: number) => void
+  readonly log: (message: string) => void
 }
 
 const BATCH_ROWS = 10_000
@@ -34,6 +38,7 @@ const BATCH_BYTES = 16 * 1024 * 1024
 const PIECE_ROWS = 2500
 /** An insert costs the engine 13 ms whatever its size: few of them while little comes. */
 const SPACING_MS = 300
+const RETRY_MS = 10_000
 
 export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
   const gathered = gather()
@@ -52,14 +57,36 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
 
   async function insertAll(signal: AbortSignal): Promise<void> {
     const positions = new Map(await deps.inserts.positions(signal))
+    for (const [log, { rows, next }] of positions) if (rows < next) deps.onMissing(log, next - rows)
     while (!signal.aborted) {
-      const frames = await gathered.take()
+      const { frames, areMore } = await gathered.take()
       const began = deps.clock.now()
-      for (const [log, own] of byLog(frames)) await insertLog(log, own, positions, signal)
+      for (const [log, own] of byLog(frames)) await insertPatiently(log, own, positions, signal)
       const last = frames.at(-1)
       if (last !== undefined) advance(last.firstFeed + last.events - 1)
-      if (rowsOf(frames) < BATCH_ROWS)
-        await pause(deps.clock, Math.max(0, began + SPACING_MS - deps.clock.now()), signal)
+      if (!areMore) await pause(deps.clock, Math.max(0, began + SPACING_MS - deps.clock.now()), signal)
+    }
+  }
+
+  /** What keeps rows out may be put right while we run (a right that was taken, a table that is gone): intake goes on. */
+  async function insertPatiently(
+    log: string,
+    frames: readonly PlacedFrame[],
+    positions: Map<string, LogPosition>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (;;) {
+      try {
+        await insertLog(log, frames, positions, signal)
+        return
+      } catch (error) {
+        if (signal.aborted || !isPassing(error)) throw error
+        deps.log(`the store is not brought up to date; next try in ${RETRY_MS / 1000} s: ${error.message}`)
+      }
+      await pause(deps.clock, RETRY_MS, signal)
+      signal.throwIfAborted()
+      // Halves of a batch may be in.
+      for (const [name, position] of await deps.inserts.positions(signal)) positions.set(name, position)
     }
   }
 
@@ -69,10 +96,11 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
     positions: Map<string, LogPosition>,
     signal: AbortSignal,
   ): Promise<void> {
-    const from = positions.get(log)?.next ?? 0
+    const { next: from, rows } = positions.get(log) ?? { next: 0, rows: 0 }
     const fresh = frames.filter(({ first, frame }) => first + frame.events > from)
     const [start, end] = [fresh[0], fresh.at(-1)]
     if (start === undefined || end === undefined) return
+    if (start.first > from) deps.onMissing(log, start.first - from)
     const blocks = await Promise.all(
       piecesOf(fresh).map((piece) =>
         deps.rows(
@@ -81,11 +109,12 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
         ),
       ),
     )
+    const first = Math.max(start.first, from)
     const next = end.first + end.frame.events
     await deps.inserts.insert(
       {
         log,
-        first: Math.max(start.first, from),
+        first,
         last: next - 1,
         blocks,
         events: async () => eventsFrom(fresh, from),
@@ -93,7 +122,7 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
       },
       signal,
     )
-    positions.set(log, { next, feed: end.frame.firstFeed + end.frame.events - 1 })
+    positions.set(log, { next, rows: rows + next - first, feed: end.frame.firstFeed + end.frame.events - 1 })
   }
 
   return {
@@ -109,6 +138,11 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
       return { cancel: () => listeners.delete(call) }
     },
   }
+}
+
+/** Refused rows, a thread that ended, rows that could not be made: nothing that a restart of the server would mend. */
+function isPassing(error: unknown): error is AuditError {
+  return error instanceof AuditError && ['engine_failed', 'busy', 'internal'].includes(error.code)
 }
 
 interface PlacedFrame {
@@ -131,14 +165,14 @@ function gather() {
       if (bytes > 2 * BATCH_BYTES && !stopped) await new Promise<void>((resolve) => (drained = resolve))
     },
     /** Frames of one batch, as soon as there is one; none after `stop`. */
-    async take(): Promise<readonly Frame[]> {
+    async take(): Promise<{ readonly frames: readonly Frame[]; readonly areMore: boolean }> {
       if (held.length === 0 && !stopped) await new Promise<void>((resolve) => (wake = resolve))
       const count = batchLength(held)
-      const batch = held.slice(0, count)
+      const frames = held.slice(0, count)
       held = held.slice(count)
-      bytes -= batch.reduce((sum, frame) => sum + frame.payload.length, 0)
+      bytes -= frames.reduce((sum, frame) => sum + frame.payload.length, 0)
       drained()
-      return batch
+      return { frames, areMore: held.length > 0 }
     },
     stop(): void {
       stopped = true
@@ -189,8 +223,4 @@ function eventsFrom(frames: readonly PlacedFrame[], from: number): SealedEvent[]
   return frames
     .flatMap(({ frame }) => eventsOf(parsePayload(frame.payload, frame.events), frame.firstFeed))
     .filter((event) => event.index >= from)
-}
-
-function rowsOf(frames: readonly Frame[]): number {
-  return frames.reduce((sum, frame) => sum + frame.events, 0)
 }

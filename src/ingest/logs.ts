@@ -33,7 +33,7 @@ export interface LogsOptions {
   readonly periodOf: (stream: string) => Period
 }
 
-/** Which log of each stream is open. One log per (node, stream, period), by receive time in UTC (LEDGER section 5.5). */
+/** Which log of each stream is open. One log per (node, stream, period), by receive time in UTC (docs/ledger.md). */
 export class Logs {
   readonly #options: LogsOptions
   readonly #open = new Map<string, OpenLog>()
@@ -43,15 +43,26 @@ export class Logs {
     this.#options = options
   }
 
-  /** At start: a log that ledger or journal know, with the index of its next leaf. */
-  restore(origin: string, next: number, closed: boolean): void {
+  /**
+   * At start: a log that ledger or journal know, with the index of its next leaf.
+   * @param grown events that the frame at hand adds to it; undefined where it is a heartbeat.
+   */
+  restore(origin: string, next: number, closed: boolean, grown: number | undefined = 0): void {
     const { stream, period } = parseOrigin(origin)
     const known = this.#open.get(stream)
     if (closed) {
       if (known?.origin === origin) this.#open.delete(stream)
       if ((this.#previous.get(stream)?.origin ?? '') < origin) this.#previous.set(stream, { origin, next })
     } else if (known === undefined || known.origin <= origin) {
-      this.#open.set(stream, { origin, stream, period, next, grown: 0, beaten: 0 })
+      const before = known?.origin === origin ? known.grown : 0
+      this.#open.set(stream, {
+        origin,
+        stream,
+        period,
+        next,
+        grown: grown === undefined ? 0 : before + grown,
+        beaten: 0,
+      })
     }
   }
 

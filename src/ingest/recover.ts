@@ -1,3 +1,4 @@
+import { AuditError } from '../domain/errors.ts'
 import type { Frame } from '../journal/frame.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Books } from './books.ts'
@@ -12,6 +13,7 @@ import {
   idOfLeaf,
   leafBytesOf,
   type Payload,
+  type PayloadHeader,
   parsePayload,
   viewOf,
 } from './payload.ts'
@@ -30,13 +32,19 @@ const WINDOW_MS = 600_000
  * Reads the journal once, oldest frame first. Books, logs and windows come out as they were when the last durable frame was
  * written: recovery enters each frame in the same way as the writer did.
  */
-export async function recover(journal: Pick<Journal, 'readFrom'>, into: Recovered, now: number): Promise<void> {
+export async function recover(
+  journal: Pick<Journal, 'readFrom' | 'nextFrame'>,
+  into: Recovered,
+  now: number,
+): Promise<void> {
+  refuseShortened(journal.nextFrame, into.books.nextFrame)
   for await (const frame of journal.readFrom(0)) {
     const payload = parsePayload(frame.payload, frame.events)
     const { header } = payload
     into.books.enter(frame.frame, header, frame.events)
     if (header.log !== undefined && header.first !== undefined) {
-      into.logs.restore(header.log, header.first + frame.events, header.system === 'log.closed')
+      const isClosed = header.system === 'log.closed'
+      into.logs.restore(header.log, header.first + frame.events, isClosed, grownBy(header, frame.events))
     }
     if (header.received < now - WINDOW_MS) continue
     if (header.idempotency !== undefined) into.idempotency.restore(header.idempotency, header.received)
@@ -44,7 +52,7 @@ export async function recover(journal: Pick<Journal, 'readFrom'>, into: Recovere
   }
 }
 
-/** For the journal's recovery: whether what was signed is all in these frames or in the ledger's files (LEDGER section 4.1). */
+/** For the journal's recovery: whether what was signed is all in these frames or in the ledger's files (docs/ledger.md, Journal files). */
 export async function holdsAllSigned(
   frames: AsyncIterable<Frame>,
   signed: readonly { readonly origin: string; readonly size: number }[],
@@ -56,6 +64,20 @@ export async function holdsAllSigned(
     if (log !== undefined && first !== undefined) held.set(log, first + frame.events)
   }
   return signed.every(({ origin, size }) => Math.max(held.get(origin) ?? 0, ledgerSize(origin)) >= size)
+}
+
+/** Books are saved only up to what is durable, so a journal that ends before them lost what was acknowledged. */
+function refuseShortened(next: number, booked: number): void {
+  if (next >= booked) return
+  const hint = 'put the journal’s folder back: newer than this one, of the same data folder'
+  throw new AuditError('damaged', `the journal ends before frame ${next}, but frame ${booked - 1} was acknowledged`, {
+    hint,
+  })
+}
+
+function grownBy({ system }: PayloadHeader, events: number): number | undefined {
+  if (system === undefined) return events
+  return system === 'heartbeat' ? undefined : 0
 }
 
 function addToWindow(duplicates: DuplicateWindow, { header, count, arena, contents, ...payload }: Payload): void {

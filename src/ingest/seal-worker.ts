@@ -24,7 +24,7 @@ const seed = workerData as WorkerSeed
 
 const MOST_CACHED = 50_000
 const cached = new Map<string, SubjectKey>()
-const asked = new Map<number, (keys: readonly SubjectKey[]) => void>()
+const asked = new Map<number, PromiseWithResolvers<readonly SubjectKey[]>>()
 let questions = 0
 
 const deps: SealDeps = {
@@ -36,7 +36,11 @@ const deps: SealDeps = {
 port.on('message', (task: Task) => {
   switch (task.kind) {
     case 'keys':
-      asked.get(task.question)?.(task.keys)
+      asked.get(task.question)?.resolve(task.keys)
+      asked.delete(task.question)
+      return
+    case 'no-keys':
+      asked.get(task.question)?.reject(new AuditError(task.code, task.message))
       asked.delete(task.question)
       return
     case 'seal':
@@ -117,10 +121,10 @@ async function keysFor(...[log, day, wanted]: Parameters<KeysFor>): Promise<read
 
 function ask(log: string, day: string, wanted: readonly Wanted[]): Promise<readonly SubjectKey[]> {
   const question = ++questions
-  return new Promise((resolve) => {
-    asked.set(question, resolve)
-    post({ kind: 'keys', question, log, day, wanted })
-  })
+  const answered = Promise.withResolvers<readonly SubjectKey[]>()
+  asked.set(question, answered)
+  post({ kind: 'keys', question, log, day, wanted })
+  return answered.promise
 }
 
 function remember(name: string, key: SubjectKey): void {

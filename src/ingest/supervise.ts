@@ -17,15 +17,23 @@ export async function superviseSource(
 ): Promise<void> {
   let waitMs = FIRST_PAUSE_MS
   while (!deps.signal.aborted) {
-    try {
-      const began = deps.clock.now()
-      await open().run(emit, deps.signal)
-      if (deps.clock.now() - began > LONGEST_PAUSE_MS) waitMs = FIRST_PAUSE_MS
-    } catch (error) {
-      deps.log(`source ${name} failed and starts again in ${waitMs / 1000} s: ${reasonOf(error)}`)
-    }
+    const began = deps.clock.now()
+    const failure = await failureOf(open, emit, deps.signal)
+    if (deps.signal.aborted) return
+    // It has worked for a while, so this is a new failure and not the old one again.
+    if (deps.clock.now() - began > LONGEST_PAUSE_MS) waitMs = FIRST_PAUSE_MS
+    deps.log(`source ${name} ${failure} and starts again in ${waitMs / 1000} s`)
     await pause(deps.clock, waitMs, deps.signal)
     waitMs = Math.min(waitMs * 2, LONGEST_PAUSE_MS)
+  }
+}
+
+async function failureOf(open: () => Source, emit: Emit, signal: AbortSignal): Promise<string> {
+  try {
+    await open().run(emit, signal)
+    return 'ended'
+  } catch (error) {
+    return `failed: ${reasonOf(error)},`
   }
 }
 

@@ -6,6 +6,7 @@ export type Task =
   | SealTask
   | RowsTask
   | { readonly kind: 'keys'; readonly question: number; readonly keys: readonly SubjectKey[] }
+  | { readonly kind: 'no-keys'; readonly question: number; readonly code: ErrorCode; readonly message: string }
 
 export interface SealTask {
   readonly kind: 'seal'

@@ -57,10 +57,19 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
     })
   }
 
+  async function keysOrReason({ question, log, day, wanted }: Answer & { kind: 'keys' }): Promise<Task> {
+    try {
+      return { kind: 'keys', question, keys: await options.keysFor(log, day, wanted) }
+    } catch (error) {
+      // Full disk of the key store: what needs the keys is not taken, all else goes on.
+      const code = error instanceof AuditError ? error.code : 'internal'
+      return { kind: 'no-keys', question, code, message: error instanceof Error ? error.message : String(error) }
+    }
+  }
+
   async function receive(thread: Thread, answer: Answer): Promise<void> {
     if (answer.kind === 'keys') {
-      const keys = await options.keysFor(answer.log, answer.day, answer.wanted)
-      post(thread, { kind: 'keys', question: answer.question, keys })
+      post(thread, await keysOrReason(answer))
       return
     }
     const pending = thread.pending.get(answer.id)

@@ -43,6 +43,7 @@ export interface WriterDeps {
   readonly rulesHash: string
   /** A leaf of the ledger's own could not be written: the process must stop. */
   readonly fatal: (error: unknown) => void
+  readonly log: (message: string) => void
 }
 
 export interface Writer {
@@ -60,6 +61,7 @@ const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authent
 const SLICE_RECORDS = 200
 const SLICE_BYTES = 1024 * 1024
 const QUEUE_BYTES = 256 * 1024 * 1024
+const SEAL_ATTEMPTS = 3
 const MINUTE_MS = 60_000
 const QUIET_MS = 600_000
 
@@ -81,6 +83,8 @@ export function createWriter(deps: WriterDeps): Writer {
   let queuedBytes = 0
   let lastReceived = books.received
   let draining: Promise<void> | undefined
+  /** What kept a leaf of the ledger's own from being written. Nothing may take an index behind the place it leaves. */
+  let failure: Error | undefined
 
   /** Receive time never goes backwards, whatever the clock does. */
   function receive(): number {
@@ -90,13 +94,30 @@ export function createWriter(deps: WriterDeps): Writer {
 
   function enqueue<T>(turn: () => Promise<Appended<T>>): Promise<T> {
     return new Promise((resolve, reject) => {
-      queue.push(() => turn().then(({ durable }) => void durable.then(resolve, reject), reject))
-      draining ??= drain().finally(() => (draining = undefined))
+      const unlessFailed = async (): Promise<Appended<T>> => {
+        if (failure !== undefined) throw failure
+        return turn()
+      }
+      queue.push(() => unlessFailed().then(({ durable }) => void durable.then(resolve, reject), reject))
+      draining ??= drain()
     })
   }
 
   async function drain(): Promise<void> {
     for (let turn = queue.shift(); turn !== undefined; turn = queue.shift()) await turn()
+    // In the same step that found the queue empty: whoever comes later begins anew.
+    draining = undefined
+  }
+
+  /** A thread that ends takes with it what it worked on; another one does it then. */
+  async function seal(slice: Slice): Promise<SealedSlice> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await deps.seal(slice)
+      } catch (error) {
+        if (attempt === SEAL_ATTEMPTS || !(error instanceof AuditError) || error.code !== 'busy') throw error
+      }
+    }
   }
 
   function append(header: PayloadHeader, events: readonly SealedTable[], count: number): Promise<void> {
@@ -122,23 +143,26 @@ export function createWriter(deps: WriterDeps): Writer {
     return durable.then(() => ({ results: decided.results, conflicts: decided.conflicts }))
   }
 
+  /**
+   * Takes one slice of a batch. It is committed only once all of the batch `before` it is sealed: a cursor in the last
+   * one stands for them all.
+   */
   function take(
     source: SourceInfo,
-    slice: readonly SourceRecord[],
-    format: string,
+    { records, format }: RecordSlice,
     extra: HeaderExtra,
-  ): Promise<Decision> {
+    before: Promise<unknown> = Promise.resolve(),
+  ): Taken {
     const received = receive()
     const log = openFor(source.stream, received)
-    const whole = sliceOf(source, log, received, format, slice)
-    const bytes = slice.reduce((sum, each) => sum + each.bytes.length, 0)
+    const whole = sliceOf(source, log, received, format, records)
+    const bytes = records.reduce((sum, each) => sum + each.bytes.length, 0)
     queuedBytes += bytes
-    const sealing = deps.seal(whole)
+    const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
     // Its turn reports a failure; until then nobody else listens.
     sealing.catch(() => undefined)
-    return enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) })).finally(
-      () => (queuedBytes -= bytes),
-    )
+    const decided = enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) }))
+    return { sealing, decided: decided.finally(() => (queuedBytes -= bytes)) }
   }
 
   /** The log that takes what a stream receives at that time; closes and opens logs before it in the queue. */
@@ -161,7 +185,7 @@ export function createWriter(deps: WriterDeps): Writer {
 
   function closeLog(log: OpenLog, received: number): void {
     system(log, received, 'heartbeat', async () => heartbeat(log)).catch(deps.fatal)
-    system(log, received, 'log.closed', async () => ({})).then(() => books.forgetLog(log.origin), deps.fatal)
+    system(log, received, 'log.closed', async () => ({})).catch(deps.fatal)
   }
 
   /** A leaf of the ledger's own. What it says is worked out at its turn, so it tells of everything before it. */
@@ -171,15 +195,21 @@ export function createWriter(deps: WriterDeps): Writer {
     action: SystemAction,
     details: () => Promise<JsonObject>,
   ): Promise<void> {
-    return enqueue(async () => {
+    const source = { name: SYSTEM_SOURCE, stream: log.stream, authenticated: true }
+    const sealed = async (): Promise<SealedSlice> => {
       const event = systemEvent(action, received, await details())
       const record = { bytes: Buffer.from(JSON.stringify(event)) }
-      const source = { name: SYSTEM_SOURCE, stream: log.stream, authenticated: true }
-      const sealed = await deps.seal(sliceOf(source, log, received, TRAIL_FORMAT, [record]))
+      return seal(sliceOf(source, log, received, TRAIL_FORMAT, [record]))
+    }
+    return enqueue(async () => {
+      const leaf = await sealed().catch((error: unknown) => {
+        failure = error instanceof Error ? error : new Error(String(error))
+        throw failure
+      })
       const place = { log: log.origin, first: log.next }
       const header = { source: SYSTEM_SOURCE, received, ...place, accounting: NOTHING, system: action }
-      log.next += sealed.count
-      return { durable: append(header, [sealed], sealed.count) }
+      log.next += leaf.count
+      return { durable: append(header, [leaf], leaf.count) }
     })
   }
 
@@ -210,21 +240,31 @@ export function createWriter(deps: WriterDeps): Writer {
     if (refusal !== undefined) throw refusal
     const idempotency = deps.idempotency.enter(source.name, options.idempotencyKey, batch, clock.now())
     const slices = slicesOf(batch, options.idempotencyKey)
-    const taken = slices.map(({ records, format }, n) =>
-      take(source, records, format, {
+    let before: Promise<unknown> | undefined
+    const taken = slices.map((slice, n) => {
+      const extra = {
         ...(idempotency !== undefined && { idempotency }),
         ...(n === slices.length - 1 && options.cursor !== undefined && { cursor: options.cursor }),
-      }),
-    )
+      }
+      const { sealing, decided } = take(source, slice, extra, before)
+      before = sealing
+      return decided
+    })
     const decisions = await Promise.all(taken)
     const conflicts = decisions.reduce((sum, each) => sum + each.conflicts, 0)
-    if (conflicts > 0) void trail(conflictAlarm(source.name, conflicts, clock.now()))
+    if (conflicts > 0) raiseConflict(source.name, conflicts)
     return receiptOf(decisions.flatMap((each) => each.results))
+  }
+
+  /** Beside the acknowledgement, which says `conflict` itself: the rows are marked whatever becomes of the alarm. */
+  function raiseConflict(source: string, count: number): void {
+    const alarm = conflictAlarm(source, count, clock.now())
+    trail(alarm).catch((error: unknown) => deps.log(`no alarm in the trail: ${alarm.message}: ${String(error)}`))
   }
 
   async function trail(event: AuditEvent): Promise<void> {
     const record = { bytes: Buffer.from(JSON.stringify(event)), format: TRAIL_FORMAT }
-    await take(TRAIL_SOURCE, [record], TRAIL_FORMAT, {})
+    await take(TRAIL_SOURCE, { records: [record], format: TRAIL_FORMAT }, {}).decided
   }
 
   return {
@@ -254,6 +294,17 @@ type HeaderExtra = Pick<PayloadHeader, 'cursor' | 'idempotency'>
 interface Decision {
   readonly results: readonly RecordResult[]
   readonly conflicts: number
+}
+
+interface RecordSlice {
+  readonly format: string
+  readonly records: readonly SourceRecord[]
+}
+
+interface Taken {
+  readonly sealing: Promise<unknown>
+  /** Resolves once the slice is durable. */
+  readonly decided: Promise<Decision>
 }
 
 function sliceOf(

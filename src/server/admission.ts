@@ -13,9 +13,9 @@ export interface Admission {
 
 export interface AdmissionDeps {
   readonly folder: string
-  readonly journal: { readonly sizeBytes: number }
-  /** Whether ledger and store have all that the journal holds. */
-  readonly isCaughtUp: () => boolean
+  readonly journal: { readonly sizeBytes: number; readonly durableFeed: number }
+  /** Everything before this feed number is in ledger and store. */
+  readonly passedFeed: () => number
   readonly clock: Clock
   /** Journal bytes at most. Default: 20 GB or a fifth of the disk, whichever is smaller. */
   readonly journalBytes?: number
@@ -36,15 +36,23 @@ const LOOK_MS = 5000
 export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
   let disk = await look(deps.folder)
   let closed = false
-  let caughtUpMs = deps.clock.now()
+  /** All that was durable at that time has passed ledger and store since. */
+  let passedMs = deps.clock.now()
+  let mark = { feed: deps.journal.durableFeed, atMs: passedMs }
   let timer = deps.clock.later(LOOK_MS, again)
 
   function again(): void {
-    if (deps.isCaughtUp()) caughtUpMs = deps.clock.now()
-    void look(deps.folder).then((seen) => {
-      disk = seen
-      if (!closed) timer = deps.clock.later(LOOK_MS, again)
-    })
+    if (deps.passedFeed() >= mark.feed) {
+      passedMs = mark.atMs
+      mark = { feed: deps.journal.durableFeed, atMs: deps.clock.now() }
+    }
+    void lookAgain()
+  }
+
+  async function lookAgain(): Promise<void> {
+    // A folder that cannot be looked at: what was seen last holds, and the journal's next write says what is wrong.
+    disk = await look(deps.folder).catch(() => disk)
+    if (!closed) timer = deps.clock.later(LOOK_MS, again)
   }
 
   return {
@@ -55,7 +63,7 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
         const hint = 'the store or the ledger is behind: see /readyz; records are taken again once it has caught up'
         return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
       }
-      if (deps.clock.now() - caughtUpMs > OLDEST_MS) {
+      if (deps.clock.now() - passedMs > OLDEST_MS) {
         return busy(
           'store or ledger have been behind for more than seven days',
           'the store or the ledger is behind: see /readyz',

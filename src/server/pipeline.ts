@@ -23,8 +23,8 @@ export interface Pipeline {
   readonly storeFollower: StoreFollower
   /** Writes an event of our own trail. Returns at once and never throws. */
   trail(event: AuditEvent): void
-  /** Whether ledger and store have all that is durable. */
-  isCaughtUp(): boolean
+  /** Everything before this feed number is in ledger and store for good. */
+  passedFeed(): number
 }
 
 export interface PipelineDeps {
@@ -43,8 +43,11 @@ const RULES_HASH = hash('sha256', '[]', 'hex')
 const LAST_WAIT_MS = 2000
 
 export async function startPipeline(deps: PipelineDeps, closers: Closers): Promise<Pipeline> {
-  const { config, clock, log, fatal } = deps
+  const { config, clock, log } = deps
   const { journal, ledger, keys, memory } = deps.foundation
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(deps.fatal)
+  const fatal = failed.reject
   const feed = createFeed(journal)
   const workers = createSealWorkers({ dedupeKey: keys.dedupe, keysFor: createKeyDesk(keys.subjects), log })
   closers.push(() => workers.close())
@@ -64,12 +67,14 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     rows: (frames, from) => workers.rows(frames, from),
     clock,
     onRefused: (event, reason) => log(`the engine refused event ${event.index} of ${event.log}: ${reason}`),
+    onMissing: (origin, events) => log(missingRows(origin, events)),
+    log,
   })
-  const isCaughtUp = () => Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1) >= journal.durableFeed
+  const passedFeed = () => Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1)
   const admission = await createAdmission({
     folder: config.data,
     journal,
-    isCaughtUp,
+    passedFeed,
     clock,
     ...(config.journalBytes !== undefined && { journalBytes: config.journalBytes }),
   })
@@ -110,10 +115,12 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     clock,
     refusal: () => admission.refusal(),
     checkpoint: (origin) => ledger.checkpoint(origin),
-    finalCheckpoint: (origin, size) => ledgerFollower.finalCheckpoint(origin, size),
+    // Without the failure a log would wait for ever for a ledger that has ended, and all that is sent behind it.
+    finalCheckpoint: (origin, size) => Promise.race([ledgerFollower.finalCheckpoint(origin, size), failed.promise]),
     vkey: (origin) => keys.vkey(origin),
     rulesHash: RULES_HASH,
     fatal,
+    log,
   })
   return {
     writer,
@@ -121,9 +128,14 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     store,
     ledgerFollower,
     storeFollower,
-    isCaughtUp,
+    passedFeed,
     trail(event) {
       writer.trail(event).catch((error: unknown) => log(`an event of our own trail was not written: ${String(error)}`))
     },
   }
+}
+
+function missingRows(origin: string, events: number): string {
+  const hint = 'no search finds them; the ledger has them all, and `whodid verify` still proves them'
+  return `the store lacks ${events} events of ${origin} that the journal does not hold any more: ${hint}`
 }

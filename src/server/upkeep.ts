@@ -23,10 +23,12 @@ export async function startUpkeep(
   closers: Closers,
 ): Promise<void> {
   const { journal, memory, state } = foundation
-  const { writer, admission, ledgerFollower, storeFollower } = pipeline
+  const { writer, admission } = pipeline
   const ended = new AbortController()
   await writer.beat('start')
   await state.pendingTrail.drain((event) => writer.trail(event))
+  // What it would have made durable never will be, so nobody may wait for it.
+  journal.failed.catch(() => ended.abort())
   const loops = [every(BEAT_MS, () => writer.beat('due')), every(TRIM_MS, trim)]
   for (const loop of loops) loop.catch(fatal)
   closers.push(async () => {
@@ -48,20 +50,28 @@ export async function startUpkeep(
   async function trim(): Promise<void> {
     const snapshot = memory.books.snapshot()
     // Frames that are in the snapshot but not durable yet may never have been: wait for them.
-    await durableUpTo(journal, snapshot.frame)
+    await durableUpTo(journal, snapshot.frame, ended.signal)
+    if (ended.signal.aborted) return
     state.snapshots.save(BOOKS, snapshot)
-    await journal.trim(Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1), clock.now() - WINDOW_MS)
+    await journal.trim(pipeline.passedFeed(), clock.now() - WINDOW_MS)
   }
 }
 
-function durableUpTo(journal: Pick<Journal, 'durableFrame' | 'onDurable'>, frame: number): Promise<void> {
+/** Resolves once all frames before that one are durable, or `signal` aborts. */
+function durableUpTo(
+  journal: Pick<Journal, 'durableFrame' | 'onDurable'>,
+  frame: number,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
-      if (journal.durableFrame < frame) return
+      if (journal.durableFrame < frame && !signal.aborted) return
       unlisten()
+      signal.removeEventListener('abort', look)
       resolve()
     }
     const unlisten = journal.onDurable(look)
+    signal.addEventListener('abort', look)
     look()
   })
 }

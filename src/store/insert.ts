@@ -25,12 +25,12 @@ async function positions(
 ): Promise<ReadonlyMap<string, LogPosition>> {
   return patiently(signal, async () => {
     await connection.endInserts(signal)
-    const rows = await connection.ask<{ name: string; next: number; last: number }>(
-      `SELECT log AS name, max(n) + 1 AS next, max(feed) AS last FROM ${connection.database}.events GROUP BY log`,
+    const rows = await connection.ask<{ name: string; next: number; last: number; rows: number }>(
+      `SELECT log AS name, max(n) + 1 AS next, max(feed) AS last, count() AS rows FROM ${connection.database}.events GROUP BY log`,
       {},
       signal,
     )
-    return new Map(rows.map((row) => [row.name, { next: row.next, feed: row.last }]))
+    return new Map(rows.map((row) => [row.name, { next: row.next, feed: row.last, rows: row.rows }]))
   })
 }
 

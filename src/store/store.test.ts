@@ -175,7 +175,7 @@ describe('each event is stored once', () => {
     await store.inserts.insert(batchOf(events.slice(100, 180)))
     const log = 'test/n1/replay/2026-11'
 
-    expect((await store.inserts.positions()).get(log)).toEqual({ next: 180, feed: 579 })
+    expect((await store.inserts.positions()).get(log)).toEqual({ next: 180, feed: 579, rows: 180 })
     await store.inserts.insert(batchOf(events.slice(180)))
     expect((await store.reads.countsByLog(ALL)).get(log)).toBe(250)
   })

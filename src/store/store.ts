@@ -51,8 +51,10 @@ export interface Inserts {
 }
 
 export interface LogPosition {
-  /** Index of the first event that is not stored. */
+  /** Index behind the highest that is stored. */
   readonly next: number
+  /** Fewer than `next`: some were never stored. */
+  readonly rows: number
   /** Feed number of the last one that is. */
   readonly feed: number
 }
