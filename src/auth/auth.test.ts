@@ -49,6 +49,14 @@ test('a read token has no source to write as', () => {
   expect(() => auth.createToken({ scope: 'read', source: 'shop' }, 'local:0')).toThrow(/writes nothing/)
 })
 
+test.each(['actor', 'user.nmae', 'label.team', '@timestamp', 'event', 'event.id'])(
+  'a token cannot promise to hide %s, which would hide nothing or cannot be done without',
+  (path) => {
+    expect(() => auth.createToken({ scope: 'read', hide: [path] }, 'test')).toThrow(path)
+    expect(() => auth.createToken({ scope: 'read', hide: ['user', 'labels.team'] }, 'test')).not.toThrow()
+  },
+)
+
 test('a revoked token is nobody, and is revoked once only', () => {
   const { token, info } = auth.createToken({ scope: 'admin' }, 'local:0')
   auth.revokeToken(info.id)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { AuditError } from '../domain/errors.ts'
+import { allFields, declaredField } from '../domain/fields.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Scope, StoredToken, Tokens } from '../state/tokens.ts'
 import { API_SOURCE, type Caller } from './caller.ts'
@@ -26,7 +27,7 @@ const DEFAULT_LIFETIME_MS = 90 * DAY_MS
 
 /**
  * Makes a token `wd_` + 12 characters id + `_` + 43 characters secret. The whole text is given back this once; only the
- * secret's SHA-256 is kept. Throws `bad_request` for a source on a token that cannot write.
+ * secret's SHA-256 is kept. Throws `bad_request` for a source on a token that cannot write, and for what cannot be hidden.
  */
 export function createToken(
   tokens: Tokens,
@@ -38,6 +39,7 @@ export function createToken(
     const hint = 'leave --source out, or make a token of scope ingest'
     throw new AuditError('bad_request', 'a token of scope read writes nothing, so it has no source', { hint })
   }
+  for (const path of request.hide ?? []) refuseUnhidable(path)
   const secret = makeSecret()
   const now = clock.now()
   const info: TokenInfo = {
@@ -72,6 +74,19 @@ export function callerOfToken(tokens: Tokens, clock: Clock, bearer: string): Cal
 export function withoutSecret(stored: StoredToken): TokenInfo {
   const { secretHash: _kept, ...info } = stored
   return info
+}
+
+/** By these every event is ordered, found in a range, and named. */
+const NEVER_HIDDEN = ['@timestamp', 'event', 'event.id']
+
+/** A name that hides nothing, as a short name or a misspelt one does, would be worse than none. */
+function refuseUnhidable(path: string): void {
+  if (NEVER_HIDDEN.includes(path))
+    throw new AuditError('bad_request', `${path} cannot be hidden: every event has to show it`)
+  // `user` is a short name as well as an object.
+  if (declaredField(path)?.path === path || allFields().some((field) => field.path === path)) return
+  const hint = 'name the whole path, as GET /v1/fields lists it'
+  throw new AuditError('bad_request', `there is no field ${path} that could be hidden`, { hint })
 }
 
 const TOKEN = /^wd_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})$/

@@ -34,11 +34,19 @@ export function resolveField(name: string, hidden: HiddenFields): ResolvedField 
 }
 
 /**
- * Whether a path or something it is part of is hidden or masked. The original holds what every field came from, so it is
- * hidden with any of them.
+ * What tells of all other fields, so it is hidden with any of them: the original, which they came from, and what was
+ * masked or cut of them.
  */
+export const HIDDEN_WITH_ANY = [
+  'event.original',
+  'whodid.original_base64',
+  'whodid.masked',
+  'whodid.truncated',
+] as const
+
+/** Whether a path or something it is part of is hidden or masked for this reader. */
 export function isHidden(hidden: HiddenFields, path: string): boolean {
-  if (hidden.size > 0 && blockOf(path) === 'original') return true
+  if (hidden.size > 0 && HIDDEN_WITH_ANY.some((each) => isAtOrBelow(path, each))) return true
   for (const root of hidden.keys()) if (isAtOrBelow(path, root)) return true
   return false
 }

@@ -44,6 +44,22 @@ test('hides what lies below a hidden path', () => {
   expect(veiled(EVENT, seeing({ user: 'hide' })).user).toBeUndefined()
 })
 
+test('leaves no empty shell where only something hidden was', () => {
+  const shown = veiled(EVENT, seeing({ 'user.name': 'hide', 'user.email': 'hide', 'audit.resource.name': 'hide' }))
+  expect(shown.user).toEqual({ target: { email: 'bob@example.com' } })
+
+  const audit = { resource: [{ name: 'db' }, { name: 'web' }] }
+  const bare: AuditEvent = { ...EVENT, user: { name: 'ada' }, audit, labels: {} }
+  const rest = veiled(bare, seeing({ 'user.name': 'hide', 'audit.resource.name': 'hide' }))
+  expect(rest).toEqual({ '@timestamp': EVENT['@timestamp'], event: { action: 'read' }, labels: {} })
+})
+
+test('tells of no field what was masked or cut of it', () => {
+  const whodid = { masked: [{ path: 'user.email', rule: 'secrets' }], truncated: [], source: 'api' }
+  const shown = veiled({ ...EVENT, whodid }, seeing({ 'user.email': 'hide' }))
+  expect(shown.whodid).toEqual({ source: 'api' })
+})
+
 test('leaves of a masked field what its mask leaves', () => {
   const mask = (rule: FieldRule) => veiled(EVENT, seeing({ 'user.email': rule })).user?.email
   expect(mask({ mask: 'last-four' })).toBe('….com')

@@ -3,6 +3,7 @@ import type { AuditEvent, Json } from '../domain/event.ts'
 import { blockOf, isAtOrBelow } from '../domain/fields.ts'
 import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { BlockName } from '../domain/sealed.ts'
+import { HIDDEN_WITH_ANY } from '../query/resolve.ts'
 import type { FieldRule, Visibility } from '../query/visibility.ts'
 
 /** Whether a field is there for this reader in conditions, facets and counts. What is masked is not. */
@@ -11,10 +12,10 @@ export function sees(visibility: Visibility, path: string): boolean {
   return true
 }
 
-/** The event as its reader may see it. The original repeats everything, so it goes when anything is hidden or masked. */
+/** The event as its reader may see it. What tells of all fields, as the original does, goes when anything is hidden or masked. */
 export function veiled(event: AuditEvent, visibility: Visibility): AuditEvent {
   if (visibility.fields.size === 0) return event
-  const rules = new Map([...visibility.fields, ...WITH_THE_ORIGINAL])
+  const rules = new Map([...visibility.fields, ...HIDDEN_WITH_ANY.map((path) => [path, 'hide'] as const)])
   // Parsed JSON, from which fields are taken away; what a reader may always see is not among them.
   return veil(event as unknown as Json, '', rules) as unknown as AuditEvent
 }
@@ -30,10 +31,6 @@ export function seesLeaf(visibility: Visibility): boolean {
   return LEAF_PATHS.every((path) => sees(visibility, path))
 }
 
-const WITH_THE_ORIGINAL: readonly (readonly [string, FieldRule])[] = [
-  ['event.original', 'hide'],
-  ['whodid.original_base64', 'hide'],
-]
 const LEAF_PATHS = [
   '@timestamp',
   'event.id',
@@ -58,8 +55,10 @@ function touches(path: string, block: BlockName): boolean {
 }
 
 function veil(value: Json, path: string, rules: ReadonlyMap<string, FieldRule>): Json | undefined {
-  if (Array.isArray(value))
-    return value.map((each: Json) => veil(each, path, rules)).filter((each) => each !== undefined)
+  if (Array.isArray(value)) {
+    const items = value.map((each: Json) => veil(each, path, rules)).filter((each) => each !== undefined)
+    return items.length === 0 && value.length > 0 ? undefined : items
+  }
   if (typeof value !== 'object' || value === null) return value
   const kept: [string, Json][] = []
   for (const [key, below] of Object.entries(value)) {
@@ -67,6 +66,8 @@ function veil(value: Json, path: string, rules: ReadonlyMap<string, FieldRule>):
     const seen = veilField(below, path === '' ? key : `${path}.${key}`, rules)
     if (seen !== undefined) kept.push([key, seen])
   }
+  // An object that held nothing else is not there: empty, it would tell that something is hidden.
+  if (kept.length === 0 && Object.keys(value).length > 0) return undefined
   // fromEntries defines own properties, so a key named __proto__ stays a key.
   return Object.fromEntries(kept)
 }
