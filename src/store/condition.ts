@@ -55,7 +55,8 @@ const EVERYTHING: Query = { kind: 'all', start: 0, end: 0 }
 /** What the column of times can hold. */
 const LAST_US = Date.UTC(2200, 0, 1) * 1000
 
-function clamped(us: number): number {
+/** The nearest moment, in microseconds since 1970, that the column of times can hold. */
+export function clamped(us: number): number {
   return Math.round(Math.min(Math.max(us, 0), LAST_US))
 }
 

@@ -351,6 +351,14 @@ describe('a reader sees what it may', () => {
     expect(summary.rowsRead).toBeGreaterThan(0)
   })
 
+  test('no more buckets for a range that no time of ours can fill', async () => {
+    const [sinceMs, untilMs] = [-(10 ** 15), 8 * 10 ** 15]
+    const summary = await store.reads.summary({ query, asOf: AS_OF, sinceMs, untilMs }, hiding({}))
+    expect([summary.since, summary.until]).toEqual(['1970-01-01T00:00:00.000Z', '2200-01-01T00:00:00.000Z'])
+    expect(summary.histogram.length).toBeLessThanOrEqual(240)
+    expect(summary.total).toBe(4)
+  })
+
   test('an empty summary where nothing matches', async () => {
     const none = await store.reads.summary({ query: parseQuery('actor:nobody', { now: NOW }), asOf: AS_OF }, ALL)
     expect(none).toMatchObject({ total: 0, histogram: [] })

@@ -3,7 +3,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { State } from '../domain/event.ts'
 import type { Visibility } from '../query/visibility.ts'
 import { bucketEdges } from './buckets.ts'
-import { runCondition } from './condition.ts'
+import { clamped, runCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
 import type { Connection } from './connection.ts'
 import { countFacets } from './facets.ts'
@@ -54,10 +54,12 @@ interface Range {
 /** The range asked for; where an end is open, what the matching events span. */
 async function rangeOf(
   connection: Connection,
-  { sinceMs, untilMs }: SummaryRequest,
+  request: SummaryRequest,
   { sql, values }: Condition,
   signal: AbortSignal | undefined,
 ): Promise<Range> {
+  const sinceMs = request.sinceMs === undefined ? undefined : heldMs(request.sinceMs)
+  const untilMs = request.untilMs === undefined ? undefined : heldMs(request.untilMs)
   if (sinceMs !== undefined && untilMs !== undefined)
     return { sinceMs, untilMs: Math.max(untilMs, sinceMs), rowsRead: 0 }
   const select = `SELECT toUnixTimestamp64Milli(min(t)) AS first_ms, toUnixTimestamp64Milli(max(t)) AS last_ms, count() AS matches
@@ -69,6 +71,11 @@ async function rangeOf(
   const since = sinceMs ?? (empty ? (untilMs ?? 0) : span.first_ms)
   const until = untilMs ?? (empty ? since : span.last_ms + 1)
   return { sinceMs: since, untilMs: Math.max(until, since), rowsRead }
+}
+
+/** Thousands of years in which nothing can be would be thousands of buckets. */
+function heldMs(ms: number): number {
+  return clamped(ms * 1000) / 1000
 }
 
 function edgesOf(range: Range, { zone = 'UTC', bucket }: SummaryRequest): readonly number[] {
