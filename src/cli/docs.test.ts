@@ -27,7 +27,8 @@ const program = createProgram({
   signal: new AbortController().signal,
 })
 
-test.each(leavesOf(program))('docs/cli.md tells of %s and each of its options', (name, command) => {
+test.each(leavesOf(program))('docs/cli.md has a section for %s and tells of each of its options', (name, command) => {
   expect(docs).toContain(`whodid ${name}`)
+  expect(docs).toMatch(new RegExp(`^## (${name}|${name.split(' ')[0]})$`, 'm'))
   for (const { long, short } of command.options) expect(docs).toMatch(new RegExp(`${long}\\b|${short} `))
 })
