@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { commitBlocks } from '../../verify/blocks.ts'
 import { formatLeaf } from '../../verify/leaf.ts'
 import { sha256 } from '../ledger/sha256.ts'
-import { cutEvent } from '../domain/blocks.ts'
+import { cutEvent, type EventHeader } from '../domain/blocks.ts'
 import type { AuditEvent, User } from '../domain/event.ts'
 import type { Blocks } from '../domain/sealed.ts'
 import { formatMillis } from '../domain/time.ts'
@@ -75,6 +75,8 @@ export interface Rejection {
 export const TRAIL_FORMAT = 'whodid-trail'
 
 const ID_BYTES = 16
+/** The mark of an event whose record has no time of its own. */
+const COLLECTED = 'time:collected'
 
 /** Decodes, judges and seals a slice. Everything that a later stage needs to know of its events is in what it returns. */
 export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSlice> {
@@ -220,7 +222,7 @@ function createSealer(slice: Slice, most: number) {
         flags: sealing.natural ? FLAG_NATURAL : 0,
       })
       if (sealing.natural)
-        contentHash(slice.source, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
+        contentHash(slice.source, event, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
       ids.set(sealing.id, count * ID_BYTES)
       recordOf[count] = sealing.record
       count++
@@ -230,7 +232,14 @@ function createSealer(slice: Slice, most: number) {
 }
 
 /** Two events with one id are the same event if this is: all but the original, since one record can come in two wrappings. */
-function contentHash(source: string, header: object, [actor, place, target, body]: Blocks): Buffer {
-  // JSON has no raw line feeds, so the parts cannot run into each other.
-  return hash('sha256', [source, JSON.stringify(header), actor, place, target, body].join('\n'), 'buffer')
+function contentHash(
+  source: string,
+  { '@timestamp': time, whodid }: AuditEvent,
+  { d, y, o }: EventHeader,
+  [actor, place, target, body]: Blocks,
+): Buffer {
+  // A time that only says when we received it is another one when the record comes again.
+  const ownTime = whodid?.trust?.includes(COLLECTED) === true ? '' : time
+  // JSON has no raw line feeds, and neither have words and times, so the parts cannot run into each other.
+  return hash('sha256', [source, ownTime, d, y, o, actor, place, target, body].join('\n'), 'buffer')
 }
