@@ -223,7 +223,8 @@ export function createWriter(deps: WriterDeps): Writer {
       sources: books.inLog(log.origin),
       ...(log.stream === TRAIL_STREAM && {
         accounting: JSON.parse(JSON.stringify(Object.fromEntries(books.sources))) as JsonObject,
-        logs: Object.fromEntries(logs.open.map((each) => [each.origin, each.next])),
+        // This one too, also where it is about to end.
+        logs: Object.fromEntries([log, ...logs.open].map((each) => [each.origin, each.next])),
       }),
     }
   }

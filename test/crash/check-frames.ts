@@ -28,6 +28,7 @@ export async function checkFrames(data: string, install: string): Promise<Totals
   const sources = new Map<string, Accounting>()
   const leaves = new Map<string, Uint8Array[]>()
   const inLogs = new Map<string, Map<string, number>>()
+  const closed = new Set<string>()
   let feed = 0
   let heartbeats = 0
   for await (const frame of framesOf(data, install)) {
@@ -35,11 +36,12 @@ export async function checkFrames(data: string, install: string): Promise<Totals
     const { header } = payload
     if (frame.firstFeed !== feed + 1) throw new Error(`frame ${frame.frame} begins with feed ${frame.firstFeed}`)
     if (header.system === 'heartbeat') {
-      checkHeartbeat(frame, payload, { sources, leaves, inLogs })
+      checkHeartbeat(frame, payload, { sources, leaves, inLogs, closed })
       heartbeats++
     }
     feed += frame.events
     enterLeaves(frame, payload, leaves)
+    if (header.system === 'log.closed' && header.log !== undefined) closed.add(header.log)
     if (header.source === SYSTEM) continue
     checkAccount(frame, payload)
     sources.set(header.source, addAccounting(sources.get(header.source) ?? NOTHING, header.accounting))
@@ -56,6 +58,8 @@ interface Sums {
   readonly sources: ReadonlyMap<string, Accounting>
   readonly leaves: ReadonlyMap<string, readonly Uint8Array[]>
   readonly inLogs: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** Logs that take no more. */
+  readonly closed: ReadonlySet<string>
 }
 
 async function* framesOf(data: string, install: string): AsyncGenerator<Frame> {
@@ -98,7 +102,8 @@ function checkHeartbeat(frame: Frame, payload: Payload, sums: Sums): void {
   same(frame, `events in ${log}`, told.sources, Object.fromEntries(sums.inLogs.get(log) ?? []))
   if (told.accounting === undefined) return
   same(frame, 'accounting', told.accounting, Object.fromEntries(sums.sources))
-  const sizes = [...sums.leaves].map(([origin, own]) => [origin, own.length])
+  const open = [...sums.leaves].filter(([origin]) => !sums.closed.has(origin))
+  const sizes = open.map(([origin, own]) => [origin, own.length])
   // A log whose first leaf stands behind this one is empty yet.
   const begun = Object.entries(told.logs ?? {}).filter(([, size]) => size > 0)
   same(frame, 'sizes of logs', Object.fromEntries(begun), Object.fromEntries(sizes))
