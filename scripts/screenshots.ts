@@ -2,10 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { chromium } from 'playwright-core'
 import { startReplay } from '../examples/quickstart/replay.ts'
-import type { Summary } from '../src/domain/answers.ts'
+import type { EventPage, Summary } from '../src/domain/answers.ts'
+import type { AuditEvent } from '../src/domain/event.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { runCommand, startServerProcess } from '../test/server-process.ts'
 import { buildUi, isUiStale } from './build.ts'
@@ -17,9 +18,11 @@ const home = mkdtempSync(join(tmpdir(), 'whodid-pictures-'))
 const config = join(home, 'examples/quickstart/whodid.yaml')
 const data = join(home, '.whodid')
 
+const HOUR = 3_600_000
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const
-/** What the pictures are about: who touched secrets, and who was refused. */
-const QUERY = process.argv[2] ?? 'resource.type:secret -action:list,watch'
+/** The story that the pictures tell: an intern comes upon a binding that is too wide, and reads a secret. */
+const STORY = 'actor:erin policy:interns-edit resource.type:secret'
+const QUERY = 'actor:erin,alice,bob,carol,dave -action:watch,list'
 
 if (isUiStale()) await buildUi()
 mkdirSync(join(home, 'examples/quickstart'), { recursive: true })
@@ -34,9 +37,11 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--font-render-hinting=none'],
 })
 try {
-  await untilIndexed(await server.token('read'))
+  const token = await server.token('read')
+  await untilIndexed(token)
+  const event = await storyEvent(token)
   for (const size of ['wide', 'narrow'] as const) {
-    for (const theme of ['light', 'dark'] as const) await take(browser, size, theme)
+    for (const theme of ['light', 'dark'] as const) await take(event, size, theme)
   }
 } finally {
   await browser.close()
@@ -46,8 +51,8 @@ try {
   rmSync(home, { recursive: true, force: true })
 }
 
-async function take(shared: Browser, size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<void> {
-  const context = await shared.newContext({
+async function take(event: AuditEvent, size: keyof typeof SIZES, theme: 'light' | 'dark'): Promise<void> {
+  const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: theme,
     locale: 'en-GB',
@@ -57,16 +62,15 @@ async function take(shared: Browser, size: keyof typeof SIZES, theme: 'light' | 
   const page = await context.newPage()
   await page.goto(`${server.url}${await signInPath()}`)
   await page.waitForSelector('.row')
-  await page.goto(`${server.url}/events?${new URLSearchParams({ q: QUERY, from: 'now-7d' })}`)
+  const at = Date.parse(event['@timestamp'])
+  const range = { from: new Date(at - 2 * HOUR).toISOString(), to: new Date(at + HOUR / 2).toISOString() }
+  await page.goto(`${server.url}/events?${new URLSearchParams({ q: QUERY, ...range, id: event.event.id ?? '' })}`)
   await settled(page)
-  await shoot(page, `search-list-${size}-${theme}`)
-  await page.locator('.row', { hasText: 'denied' }).first().click()
   await page.waitForSelector('.proof-words >> text=checks made')
   await shoot(page, `search-${size}-${theme}`)
+  // A second look compares with the checkpoint that the first one left in the browser.
   await page.click('#tab-proof')
-  await page.click('text=Show path')
-  // A second event is compared with the checkpoint that the first one left in the browser.
-  await page.click('[aria-label="Next event"]')
+  await page.click('text=Check again')
   await page.waitForSelector('.verdict.is-yes >> text=Consistent')
   await page.click('text=Show path')
   await shoot(page, `proof-${size}-${theme}`)
@@ -84,6 +88,16 @@ async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready.then(() => undefined))
   await page.screenshot({ path: join(pictures, `${name}.png`) })
   console.log(`docs/pictures/${name}.png`)
+}
+
+async function storyEvent(token: string): Promise<AuditEvent> {
+  const query = new URLSearchParams({ q: STORY, limit: '1' })
+  const response = await fetch(`${server.url}/v1/events?${query}`, { headers: { authorization: `Bearer ${token}` } })
+  // Our own API's answer.
+  const { events } = (await response.json()) as EventPage
+  const [event] = events
+  if (event === undefined) throw new Error('the story is not in the records')
+  return event
 }
 
 async function signInPath(): Promise<string> {

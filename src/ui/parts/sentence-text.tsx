@@ -32,7 +32,7 @@ function wordsOf(part: SentencePart, key: number, limit: number): ReactNode {
     return <code key={key}>{<Value text={part.text.slice(1, -1)} limit={limit} />}</code>
   }
   // `Secret prod/db-password`: the kind of thing is said quietly, its name is not.
-  const kind = /^(?:(?:an?|user) )?[A-Z]\w{2,30} (?=\S)/.exec(part.text)?.[0] ?? ''
+  const kind = /^(?:(?:an?|user) )?[A-Z]\w{1,30} (?=\S)/.exec(part.text)?.[0] ?? ''
   return (
     <span key={key}>
       {kind}

@@ -22,7 +22,10 @@ export interface GridProps {
   readonly total: number | undefined
   readonly folded: boolean
   readonly zone: Zone
+  /** Times of this day show no date. */
   readonly now: number
+  /** What to call that day where it is not today. */
+  readonly day: string
   /** The range reaches before today, so times need their dates. */
   readonly dated: boolean
   readonly selectedKey: string | undefined
@@ -73,6 +76,12 @@ export function Grid(props: GridProps): ReactNode {
     },
   })
   useEffect(() => virtual.measure(), [virtual, size])
+  // A link to an event shows it in its place.
+  const shownFirst = useEffectEvent(() => {
+    const index = indexes.get(selectedKey ?? '')
+    if (index !== undefined && !places.has(place)) virtual.scrollToIndex(index, { align: 'center' })
+  })
+  useEffect(() => shownFirst(), [])
   const items = virtual.getVirtualItems()
   const lastSeen = items.findLast((item) => item.index !== reachable)?.index ?? 0
   const wantMore =
@@ -113,7 +122,7 @@ export function Grid(props: GridProps): ReactNode {
       aria-rowcount={props.folded || props.total === undefined ? -1 : props.total + 1}
       onKeyDown={onKeyDown}
     >
-      <GridHead zone={zone} now={now} />
+      <GridHead zone={zone} now={now} day={props.day} />
       {props.bar}
       <div
         className="rows"
@@ -155,11 +164,11 @@ export function Grid(props: GridProps): ReactNode {
   )
 }
 
-function GridHead({ zone, now }: { zone: Zone; now: number }): ReactNode {
+function GridHead({ zone, now, day }: { zone: Zone; now: number; day: string }): ReactNode {
   return (
     <div className="row-head" role="row" aria-rowindex={1}>
       <span role="columnheader" aria-sort="descending">
-        When{' '}
+        {day === '' ? 'When' : day}{' '}
         <span className="muted num">
           <span>UTC</span>
           {offsetText(now, zone)}

@@ -126,7 +126,10 @@ const PROBLEMS: ReadonlyMap<ErrorCode, readonly [string, string]> = new Map<Erro
       'A shorter range or a filter on who, action or item makes it faster.',
     ],
   ],
-  ['unauthenticated', ['Your session ended.', 'Sign in again with a new link; nothing you typed is lost.']],
+  [
+    'unauthenticated',
+    ['Your session ended.', 'Open a new link (whodid admin-link) in this browser; nothing you typed is lost.'],
+  ],
   ['forbidden', ['You may not search events.', 'It needs the permission to read events.']],
 ])
 
@@ -161,11 +164,13 @@ export interface NothingFoundProps {
   readonly since: number
   readonly until: number
   readonly zone: Zone
+  /** Recorded and not searchable yet. */
+  readonly behind: number
   readonly onGo: (change: Change) => void
 }
 
 /** Says what was searched, and offers to ask for more. */
-export function NothingFound({ q, from, to, since, until, zone, onGo }: NothingFoundProps): ReactNode {
+export function NothingFound({ q, from, to, since, until, zone, behind, onGo }: NothingFoundProps): ReactNode {
   const now = useNow()
   const wider = presetOf(from, to)?.from === 'now-30d' ? undefined : 'now-30d'
   return (
@@ -183,6 +188,12 @@ export function NothingFound({ q, from, to, since, until, zone, onGo }: NothingF
         from <span className="num">{momentText(since, now, zone)}</span> to{' '}
         <span className="num">{momentText(until, now, zone)}</span>.
       </p>
+      {behind > 0 && (
+        <p>
+          {countText(behind)} event{behind === 1 ? ' is' : 's are'} recorded and being indexed. What matches appears
+          here by itself.
+        </p>
+      )}
       <div className="empty-acts">
         {wider !== undefined && (
           <button type="button" className="button" onClick={() => onGo({ from: wider, to: undefined })}>

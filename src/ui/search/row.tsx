@@ -18,7 +18,7 @@ export interface RowViewProps {
   readonly position: number
   readonly top: number
   readonly zone: Zone
-  /** Start of this run: decides which rows are of today. */
+  /** Rows of this day show no date. */
   readonly now: number
   readonly selected: boolean
   /** The one row that Tab reaches. */

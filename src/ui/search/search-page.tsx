@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import type { Facet } from '../../domain/answers.ts'
+import { eventTime } from '../../domain/blocks.ts'
 import { useEvent, useEventPages, useSummary } from '../data/events.ts'
 import { useMe } from '../data/session.ts'
 import { useTail } from '../data/tail.ts'
@@ -80,7 +81,13 @@ export function SearchPage(): ReactNode {
   }
   const hold = !live || paused
   const tail = useTail(q, zoneName(zone), url.to === undefined ? asOf : undefined, (batch) =>
-    setNewer((before) => received(before, batch, hold)),
+    setNewer((before) =>
+      received(
+        before,
+        batch.filter((event) => eventTime(event) / 1000 >= since),
+        hold,
+      ),
+    ),
   )
 
   const events = useMemo(
@@ -144,9 +151,19 @@ export function SearchPage(): ReactNode {
     if (live && !paused) setPaused(true)
   }
 
+  const failing = pages.failureReason ?? pages.error ?? summary.failureReason
+  const running = pages.isFetching && !pages.isFetchingNextPage
+
   useEffect(() => {
     if (newer.shown.length > MOST_SHOWN && !paused) go({}, 'again')
   }, [newer.shown.length, paused, go])
+  // An empty list moves under nobody: what is being indexed appears by itself.
+  const isFilling = rows.length === 0 && !running && (newer.waitingCount > 0 || (totals?.completeness.behind ?? 0) > 0)
+  useEffect(() => {
+    if (!isFilling) return
+    const timer = setTimeout(() => go({}, 'again'), 1500)
+    return () => clearTimeout(timer)
+  }, [isFilling, go])
   useEffect(() => {
     if (!live) return
     const onSelect = (): void => {
@@ -190,13 +207,13 @@ export function SearchPage(): ReactNode {
     return () => document.removeEventListener('keydown', onEscape)
   })
 
-  const failing = pages.failureReason ?? pages.error ?? summary.failureReason
-  const running = pages.isFetching && !pages.isFetchingNextPage
   const filters = useMemo(() => filtersOf(q, at), [q, at])
   const total = totals === undefined ? undefined : totals.total + newer.shown.length
   const counts = totals === undefined ? undefined : added(totals.counts, newer.shownCounts)
   const histogram = totals === undefined ? undefined : withNewer(totals.histogram, newer)
-  const dated = rowDate(since, at, zone) !== ''
+  // A range within one day says its day once, above the list.
+  const day = rowDate(since, until - 1, zone) === '' ? since : at
+  const dated = rowDate(since, day, zone) !== ''
   const stale = draftFault !== undefined && kept !== undefined
   const actions = {
     onIn: (name: string, value: string) => edit(withOnly(q, name, value, at)),
@@ -296,6 +313,7 @@ export function SearchPage(): ReactNode {
               since={since}
               until={until}
               zone={zone}
+              behind={totals?.completeness.behind ?? 0}
               onGo={(change) => go(change, 'push')}
             />
           ) : (
@@ -305,7 +323,8 @@ export function SearchPage(): ReactNode {
               total={total}
               folded={fold}
               zone={zone}
-              now={at}
+              now={day}
+              day={rowDate(day, at, zone)}
               dated={dated}
               selectedKey={openRow?.key}
               hasMore={pages.hasNextPage}

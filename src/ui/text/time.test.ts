@@ -26,6 +26,8 @@ test('keeps the fraction that the source gave, up to microseconds', () => {
 test('writes durations and sizes with their units', () => {
   expect(durationText(84.2)).toBe('84 ms')
   expect(durationText(125_000)).toBe('2 min 5 s')
+  expect(durationText(516_989_000)).toBe('5 d 23 h')
+  expect(durationText(3_600_000)).toBe('1 h')
   expect(sizeText(812)).toBe('812 B')
   expect(sizeText(1_040_000)).toBe('1.0 MB')
 })

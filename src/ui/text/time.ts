@@ -76,14 +76,24 @@ export function relativeText(at: number, now: number): string {
   return at > now ? `in ${words}` : `${words} ago`
 }
 
-/** `84 ms`, `2 min 5 s`. */
+/** `84 ms`, `2 min 5 s`, `5 d 23 h`: the two largest units. */
 export function durationText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
-  const minutes = Math.floor(ms / 60_000)
-  const seconds = Math.round((ms % 60_000) / 1000)
-  return seconds === 0 ? `${minutes} min` : `${minutes} min ${seconds} s`
+  const seconds = Math.round(ms / 1000)
+  const at = PARTS.findIndex(([size]) => seconds >= size)
+  const [size, unit] = PARTS[at] ?? [60, 'min']
+  const [smaller, smallerUnit] = PARTS[at + 1] ?? [1, 's']
+  const rest = Math.floor((seconds % size) / smaller)
+  const whole = `${countText(Math.floor(seconds / size))} ${unit}`
+  return rest === 0 ? whole : `${whole} ${rest} ${smallerUnit}`
 }
+
+const PARTS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const
 
 /** Grouped: 41,203. */
 export function countText(count: number): string {
