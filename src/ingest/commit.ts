@@ -29,8 +29,8 @@ export interface Decided {
 const ID = 16
 
 /**
- * Decides what of a slice is new (docs/architecture.md, Intake) and gives indexes from `first` on. Runs in the same synchronous step
- * that appends to the journal, so index order is byte order.
+ * Decides what of a slice is new (docs/architecture.md, Intake) and gives indexes from `first` on. Runs in the same
+ * synchronous step that appends to the journal, so index order is byte order.
  *
  * @param records how many records the slice had; @param now receive time, milliseconds since 1970.
  */

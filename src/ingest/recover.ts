@@ -52,7 +52,10 @@ export async function recover(
   }
 }
 
-/** For the journal's recovery: whether what was signed is all in these frames or in the ledger's files (docs/ledger.md, Journal files). */
+/**
+ * For the journal's recovery: whether what was signed is all in these frames or in the ledger's files (docs/ledger.md,
+ * Journal files).
+ */
 export async function holdsAllSigned(
   frames: AsyncIterable<Frame>,
   signed: readonly { readonly origin: string; readonly size: number }[],
@@ -75,9 +78,9 @@ function refuseShortened(next: number, booked: number): void {
   })
 }
 
-function grownBy({ system }: PayloadHeader, events: number): number | undefined {
+function grownBy({ system }: PayloadHeader, events: number): number | 'beaten' {
   if (system === undefined) return events
-  return system === 'heartbeat' ? undefined : 0
+  return system === 'heartbeat' ? 'beaten' : 0
 }
 
 function addToWindow(duplicates: DuplicateWindow, { header, count, arena, contents, ...payload }: Payload): void {
