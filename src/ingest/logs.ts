@@ -45,9 +45,9 @@ export class Logs {
 
   /**
    * At start: a log that ledger or journal know, with the index of its next leaf.
-   * @param grown events that the frame at hand adds to it; undefined where it is a heartbeat.
+   * @param grown events that the frame at hand adds to it; `beaten` where that is a heartbeat.
    */
-  restore(origin: string, next: number, closed: boolean, grown: number | undefined = 0): void {
+  restore(origin: string, next: number, closed: boolean, grown: number | 'beaten' = 0): void {
     const { stream, period } = parseOrigin(origin)
     const known = this.#open.get(stream)
     if (closed) {
@@ -60,7 +60,7 @@ export class Logs {
         stream,
         period,
         next,
-        grown: grown === undefined ? 0 : before + grown,
+        grown: grown === 'beaten' ? 0 : before + grown,
         beaten: 0,
       })
     }

@@ -25,12 +25,11 @@ async function positions(
 ): Promise<ReadonlyMap<string, LogPosition>> {
   return patiently(signal, async () => {
     await connection.endInserts(signal)
-    const rows = await connection.ask<{ name: string; next: number; last: number; rows: number }>(
-      `SELECT log AS name, max(n) + 1 AS next, max(feed) AS last, count() AS rows FROM ${connection.database}.events GROUP BY log`,
-      {},
-      signal,
-    )
-    return new Map(rows.map((row) => [row.name, { next: row.next, feed: row.last, rows: row.rows }]))
+    const sql =
+      'SELECT log AS name, max(n) + 1 AS next, max(feed) AS last, count() AS rows ' +
+      `FROM ${connection.database}.events GROUP BY log`
+    const found = await connection.ask<{ name: string; next: number; last: number; rows: number }>(sql, {}, signal)
+    return new Map(found.map(({ name, next, last, rows }) => [name, { next, feed: last, rows }]))
   })
 }
 
