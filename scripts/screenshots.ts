@@ -67,7 +67,9 @@ async function take(event: AuditEvent, size: keyof typeof SIZES, theme: 'light' 
   await page.goto(`${server.url}/events?${new URLSearchParams({ q: QUERY, ...range, id: event.event.id ?? '' })}`)
   await settled(page)
   await page.waitForSelector('.proof-words >> text=checks made')
+  if (size === 'narrow') await page.click('[aria-label="Back to the list"]')
   await shoot(page, `search-${size}-${theme}`)
+  if (size === 'narrow') await page.locator('.row[tabindex="0"]').click()
   // A second look compares with the checkpoint that the first one left in the browser.
   await page.click('#tab-proof')
   await page.click('text=Check again')
