@@ -7,7 +7,7 @@ export interface JsonObject {
 export type UserKind = 'person' | 'service' | 'system' | 'agent' | 'anonymous'
 export type Outcome = 'success' | 'failure' | 'unknown'
 
-export interface Group {
+interface Group {
   readonly name: readonly string[]
 }
 
@@ -66,7 +66,7 @@ export interface Authz {
   readonly path?: readonly string[]
 }
 
-export interface Authn {
+interface Authn {
   readonly method?: string
   readonly provider?: string
   readonly mfa?: boolean
@@ -125,7 +125,7 @@ export interface EventFields {
 }
 
 /** Our bookkeeping. Nobody but us sets it: input that tries is rejected. */
-export interface Whodid {
+interface Whodid {
   /** Configured name of the source. From the leaf. */
   readonly source?: string
   /** From the log's origin and the position in it. */

@@ -64,7 +64,7 @@ export interface SealedSlice extends SealedTable {
   readonly rejected: readonly Rejection[]
 }
 
-export interface Rejection {
+interface Rejection {
   readonly record: number
   readonly reason: RejectReason
   readonly message: string

@@ -56,7 +56,7 @@ export interface Writer {
   settled(): Promise<void>
 }
 
-export const TRAIL_STREAM = 'whodid'
+const TRAIL_STREAM = 'whodid'
 const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authenticated: true }
 const SLICE_RECORDS = 200
 const SLICE_BYTES = 1024 * 1024

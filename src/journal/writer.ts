@@ -30,7 +30,7 @@ export interface Writer {
   close(): Promise<void>
 }
 
-export interface Appended {
+interface Appended {
   readonly frame: number
   readonly firstFeed: number
   readonly durable: Promise<void>

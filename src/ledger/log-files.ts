@@ -30,7 +30,7 @@ export interface LogFiles {
   release(): Promise<void>
 }
 
-export interface LogBatch {
+interface LogBatch {
   /** Bundles that this batch closes, as gzip members. */
   readonly members: readonly Uint8Array[]
   /** New hashes by level: the first list goes to `hashes.1`. */

@@ -6,7 +6,7 @@ import type { Files } from '../lib/files.ts'
 /**
  * A key that salts the blocks of one identity's events in one log (docs/ledger.md, Blocks). Never leaves the server.
  */
-export interface SubjectKey {
+interface SubjectKey {
   /** Above 0, and never given twice. */
   readonly id: number
   /** 32 random bytes. */

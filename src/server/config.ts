@@ -23,7 +23,7 @@ export interface Config {
   readonly journalBytes?: number
 }
 
-export interface StreamConfig {
+interface StreamConfig {
   readonly name: string
   readonly keep?: string
   readonly period?: Period

@@ -28,7 +28,7 @@ export interface SourcesDeps {
 }
 
 /** Where a token without a source of its own writes. */
-export const BUILT_IN_API: SourceInfo = { name: 'api', stream: 'default', authenticated: true }
+const BUILT_IN_API: SourceInfo = { name: 'api', stream: 'default', authenticated: true }
 const OUR_OWN = new Set(['whodid', '_log'])
 
 export function startSources(deps: SourcesDeps): Sources {
