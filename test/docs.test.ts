@@ -7,6 +7,7 @@ import { eventPage } from '../scripts/event-page.ts'
 import { sha256 } from '../src/ledger/sha256.ts'
 import { leafHash, toHex } from '../verify/index.ts'
 import { aFolder, aServer } from './a-server.ts'
+import { pathWithCurl } from './curl.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })]
@@ -54,7 +55,13 @@ test('the vectors of docs/ledger.md are those that are tested', () => {
 test('the examples of README and command line do what they say, on a server that has just been started', async () => {
   const folder = aFolder()
   const started = await aServer({ data: join(folder, '.whodid') })
-  const env = { ...process.env, NODE: process.execPath, MAIN: join(ROOT, 'src/cli/main.ts'), URL: started.server.url }
+  const env = {
+    ...process.env,
+    PATH: pathWithCurl(),
+    NODE: process.execPath,
+    MAIN: join(ROOT, 'src/cli/main.ts'),
+    URL: started.server.url,
+  }
   const run = async (examples: readonly string[]): Promise<string> => {
     const script = [SHELL, ...examples].join('\n')
     return (await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, env })).stdout

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { pathWithCurl } from '../../test/curl.ts'
 
 const MAIN = join(import.meta.dirname, 'main.ts')
 
@@ -57,7 +58,10 @@ test('starts empty, says how to send the first event, refuses a second owner, an
   const url = await first.line(/^ready (http:\/\/127\.0\.0\.1:\d+)$/m)
   expect(first.said()).toContain('admin link: whodid admin-link\n')
   const command = await first.line(/^ {2}(curl .*)$/m)
-  const { stdout } = await promisify(execFile)('bash', ['-c', command], { cwd: folder })
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], {
+    cwd: folder,
+    env: { ...process.env, PATH: pathWithCurl() },
+  })
   expect(JSON.parse(stdout)).toMatchObject({ received: 1, kept: 1 })
 
   const second = serve('--listen', '127.0.0.1:0')
