@@ -32,9 +32,13 @@ export class Chain {
   readonly #config: string
   #token = ''
   #life = 0
+  #loads = 0
+  /** One of the first lives is long. */
+  readonly #longLoad: number
 
   constructor(seed: number) {
     this.#random = seeded(seed)
+    this.#longLoad = this.#random.between(0, 4)
     this.#data = join(this.folder, 'data')
     this.#config = join(this.folder, 'whodid.yaml')
     this.#file = new GrowingFile(join(this.folder, 'logs'), this.#promises.lines)
@@ -110,11 +114,14 @@ export class Chain {
     const random = this.#random
     const ended = new AbortController()
     const promises = this.#promises
-    const load = startLoad({ api, promises, random, name: `life-${this.#life}`, connections: random.between(2, 6) })
+    const isLong = this.#loads++ === this.#longLoad
+    const connections = random.between(2, 6)
+    const restMs = isLong ? 2000 : 20
+    const load = startLoad({ api, promises, random, name: `life-${this.#life}`, connections, restMs })
     const beside = [this.#file.grow(random, ended.signal), this.#seen.watch(api, ended.signal)]
     const early = server.ended.then(({ code, stderr }) => Promise.reject(new Error(`it ended with ${code}: ${stderr}`)))
     try {
-      const said = await Promise.race([this.#untilMoment(server, load), early, load.failed, ...beside])
+      const said = await Promise.race([this.#untilMoment(server, load, isLong), early, load.failed, ...beside])
       load.expectEnd()
       early.catch(() => undefined)
       const kindly = random.chance(0.1)
@@ -129,9 +136,13 @@ export class Chain {
   }
 
   /** Some time, or right behind an acknowledgement, when everything after it is still to be done. */
-  async #untilMoment(server: ServerProcess, load: Load): Promise<string> {
+  async #untilMoment(server: ServerProcess, load: Load, isLong: boolean): Promise<string> {
     const random = this.#random
     let said = ''
+    if (isLong) {
+      await sleep(LONG_MS)
+      return `after ${LONG_MS} ms`
+    }
     if (random.chance(0.25)) {
       const afterMs = random.between(0, 800)
       await sleep(afterMs)
@@ -149,6 +160,9 @@ export class Chain {
     return `${said}after ${forMs} ms`
   }
 }
+
+/** Long enough for a server to save its books, which it does every fifteen seconds. */
+const LONG_MS = 16_500
 
 /** Frames, leaves and rows say the same. */
 async function checkAgainstFrames(api: ApiClient, totals: Awaited<ReturnType<typeof checkFrames>>): Promise<void> {

@@ -21,13 +21,15 @@ export interface LoadOptions {
   /** Begins every marker of this load. */
   readonly name: string
   readonly connections: number
+  /** How long each connection rests between two batches, at most. */
+  readonly restMs: number
 }
 
 /**
  * Posts from several connections at once until the server is gone: first what an earlier life left unanswered, then batches
  * with an Idempotency-Key, with natural ids (now and then ones that were acknowledged already), and with neither.
  */
-export function startLoad({ api, promises, random, name, connections }: LoadOptions): Load {
+export function startLoad({ api, promises, random, name, connections, restMs }: LoadOptions): Load {
   let acknowledged = 0
   const ending = new AbortController()
   const again = promises.unanswered.splice(0)
@@ -39,7 +41,7 @@ export function startLoad({ api, promises, random, name, connections }: LoadOpti
       const batch = again.pop() ?? known ?? newBatch(random, `${name}-${c}-${n}`)
       if (!(await send(batch))) return
       if (isRepeatable(batch)) sent.push(batch)
-      if (random.chance(0.3)) await sleep(random.between(0, 20))
+      if (random.chance(0.3)) await sleep(random.between(0, restMs))
     }
   }
 
