@@ -182,7 +182,8 @@ describe('an error', () => {
     },
   )
 
-  test('comes at bounds: length, depth, number of terms', () => {
+  test('comes at bounds: length, depth, number of terms and wildcards', () => {
+    expect(faultOf(`a${'*b'.repeat(9)}`)).toMatchObject({ message: expect.stringContaining('at most 8 wildcards') })
     expect(faultOf('a'.repeat(MAX_QUERY_LENGTH + 1)).message).toContain('longer than')
     expect(faultOf('('.repeat(100)).message).toContain('deep')
     expect(faultOf('-'.repeat(100)).message).toContain('deep')

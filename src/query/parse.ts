@@ -22,6 +22,8 @@ export interface ParseOptions {
 export const MAX_QUERY_LENGTH = 8192
 const MAX_DEPTH = 64
 const MAX_TERMS = 500
+/** Of one term of free text: with twenty the engine looks at a long text for seconds. */
+const MAX_WILDCARDS = 8
 
 /**
  * Reads a query (docs/query). Throws AuditError `invalid_query` whose details name the place (`start`, `end`) and, where
@@ -129,6 +131,10 @@ class Parser {
     const quoted = token.kind === 'quoted'
     const text = token.kind === 'quoted' ? token.text : token.pieces.join('*')
     if (!quoted) refuseOtherLanguages(text, token, this.#hidden)
+    if (!quoted && text.split('*').length - 1 > MAX_WILDCARDS) {
+      const hint = 'Write fewer, or ask a field: message:*a*b*'
+      throw fault(`Free text has at most ${MAX_WILDCARDS} wildcards in a term`, token, { hint })
+    }
     if (wordsOf(text, quoted).length === 0) {
       const hint = 'Free text looks for whole words: letters and digits'
       throw fault(`There is no word in ${shown(this.#text.slice(token.start, token.end))}`, token, { hint })
