@@ -97,7 +97,8 @@ export function Grid(props: GridProps): ReactNode {
     setReached(row.key)
     virtual.scrollToIndex(indexes.get(row.key) ?? 0, { align: 'auto' })
     if (open) onOpen(row, false)
-    requestAnimationFrame(() => focusRow(scroller.current, row.key))
+    // A row that was not in the page yet is there in the next frame.
+    if (!focusRow(scroller.current, row.key)) requestAnimationFrame(() => focusRow(scroller.current, row.key))
   }
   useImperativeHandle(handle, () => ({
     // The first step of all is onto the first row.
@@ -203,6 +204,8 @@ function stepOf(event: KeyboardEvent, page: number, count: number): number | und
   }
 }
 
-function focusRow(scroller: HTMLElement | null, key: string): void {
-  scroller?.querySelector<HTMLElement>(`[data-row="${CSS.escape(key)}"]`)?.focus({ preventScroll: true })
+function focusRow(scroller: HTMLElement | null, key: string): boolean {
+  const row = scroller?.querySelector<HTMLElement>(`[data-row="${CSS.escape(key)}"]`) ?? null
+  row?.focus({ preventScroll: true })
+  return row !== null
 }

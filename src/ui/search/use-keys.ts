@@ -6,7 +6,7 @@ export type Keys = Readonly<Record<string, () => void>>
 export function useKeys(keys: Keys, enabled: boolean): void {
   const press = useEffectEvent((event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-    if (isTyping(event.target) || document.querySelector('dialog[open], .layer') !== null) return
+    if (isTyping(event.target) || isLayered()) return
     const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined
     if (act === undefined) return
     event.preventDefault()
@@ -17,6 +17,11 @@ export function useKeys(keys: Keys, enabled: boolean): void {
     document.addEventListener('keydown', press)
     return () => document.removeEventListener('keydown', press)
   }, [enabled])
+}
+
+/** Whether something lies over the page that has keys of its own. */
+export function isLayered(): boolean {
+  return document.querySelector('dialog[open], .layer') !== null
 }
 
 function isTyping(target: EventTarget | null): boolean {
