@@ -35,6 +35,15 @@ test('hands a request to the receiver of that name, inflated, and its answer bac
   expect(api.emitted).toMatchObject([{ source: 'prod-1' }])
 })
 
+test('a bomb never reaches a receiver', async () => {
+  const headers = { ...SECRET, 'content-encoding': 'gzip' }
+  const payload = gzipSync(Buffer.alloc(64 * 1024 * 1024))
+  const answer = await api.app.inject({ method: 'POST', url: '/in/prod-1', payload, headers })
+
+  expect(answer.json()).toMatchObject({ status: 413, code: 'too_large' })
+  expect(seen).toEqual([])
+})
+
 test('keeps the credential from the receiver', async () => {
   await api.app.inject({ method: 'POST', url: '/in/prod-1', payload: '{}', headers: { ...SECRET, cookie: 'a=b' } })
 

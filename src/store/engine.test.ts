@@ -174,6 +174,31 @@ test('slow reads, as many as there may be, never hold up an insert', async () =>
   await expect.poll(running).toBe(0)
 })
 
+test('while one reader takes long, what arrives is found by the others within three seconds', async () => {
+  const inserts = createInserts(connection)
+  const gone = new AbortController()
+  const slow = connection.select(LONG, {}, gone.signal).catch((error: unknown) => error)
+  await expect.poll(running).toBe(1)
+
+  for (let index = 0; index < 3; index++) {
+    const started = performance.now()
+    const event = aSealed({}, { log: 'test/n1/beside/2026-11', feed: 100 + index, index })
+    const { log } = event
+    const events = () => Promise.resolve([event])
+    const batch = { log, first: index, last: index, blocks: [encodeRows([event])], events }
+    await inserts.insert({ ...batch, onRefused: () => expect.unreachable('refused') })
+    const sql = 'SELECT count() AS events FROM whodid.events WHERE log = {log:String}'
+    const { rows } = await connection.select<{ events: number }>(sql, { log })
+    expect(rows).toEqual([{ events: index + 1 }])
+    expect(performance.now() - started).toBeLessThan(3_000)
+  }
+  expect(await running()).toBe(1)
+
+  gone.abort(new Error('enough'))
+  await slow
+  await expect.poll(running).toBe(0)
+})
+
 test('a row that the engine refuses is found, and stored without its columns', async () => {
   await connection.command(`ALTER TABLE whodid.events ADD CONSTRAINT no_eve CHECK usr != 'eve'`)
   const log = 'test/n1/refused/2026-11'
