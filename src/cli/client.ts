@@ -48,8 +48,16 @@ export async function call(server: ServerAddress, what: Call): Promise<IncomingM
 }
 
 export async function callJson<T>(server: ServerAddress, what: Call): Promise<T> {
-  // The API's own contract: a server of the same version wrote it.
-  return (await json(await call(server, what))) as T
+  const response = await call(server, what)
+  try {
+    // The API's own contract: a server of the same version wrote it.
+    return (await json(response)) as T
+  } catch (cause) {
+    const hint = 'check --url or WHODID_URL'
+    if (!(cause instanceof SyntaxError))
+      throw new AuditError('io_failed', `the answer of ${nameOf(server)} broke off`, { cause })
+    throw new AuditError('unsupported', `${nameOf(server)} does not answer as whodid does`, { cause, hint })
+  }
 }
 
 /** Bytes of a path, inflated: paths of a log may come as gzip without being asked for. */

@@ -24,7 +24,8 @@ export function complain(error: unknown, io: Io): number {
   }
   if (!(error instanceof AuditError)) {
     // A bug: what we know of it, so that it can be reported.
-    io.err(`whodid: internal error\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    const known = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    io.err(`whodid: internal error\n${known.split('\n').map(escapeTerminal).join('\n')}\n`)
     return 1
   }
   io.err(`whodid: ${escapeTerminal(error.message)}\n`)

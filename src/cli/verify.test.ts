@@ -1,4 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -111,6 +113,22 @@ test('a folder in tlog-tiles layout is verified without a server', async () => {
 
   writeFileSync(join(copy, 'tile/0/001'), Buffer.alloc(8192))
   expect(await verify(copy)).toMatchObject({ code: 1, out: expect.stringContaining('tile/0/001') })
+  rmSync(join(copy, 'tile/0/001'))
+  expect(await verify(copy)).toMatchObject({ code: 1, out: expect.stringMatching(/^FAIL .*tile\/0\/001/) })
+})
+
+test('a server that shows no log is not verified, nor one that cannot speak', async () => {
+  const answers = ['{"logs":[]}', '<html>\u001b]0;owned\u0007</html>']
+  const other = createServer((_request, response) => response.end(answers.shift()))
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  // A server that listens on TCP has a port.
+  const at = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+
+  expect(await verify(at)).toMatchObject({ code: 1, out: '', err: 'whodid: there is no log to verify\n' })
+  const { code, err } = await verify(at)
+  expect(code).toBe(1)
+  expect(err).toBe(`whodid: ${at} does not answer as whodid does\n  hint: check --url or WHODID_URL\n`)
+  other.close()
 })
 
 test('a server that does not answer is not verified', async () => {

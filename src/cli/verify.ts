@@ -26,6 +26,8 @@ export function verifyCommand(io: Io): Command {
     const logs = await logsAt(where, options, io)
     let faults = 0
     for (const log of logs) faults += (await verifyOne(log, io)) ? 0 : 1
+    // Who hides its logs is not verified.
+    if (logs.length === 0) throw new AuditError('not_verified', 'there is no log to verify')
     const count = `${logs.length} ${logs.length === 1 ? 'log' : 'logs'}`
     if (faults > 0) throw new AuditError('not_verified', `${faults} of ${count} could not be verified`)
     io.err(`${count} verified\n`)
@@ -55,7 +57,13 @@ async function logsOf(server: ServerAddress, io: Io): Promise<readonly NamedLog[
 
 async function logIn(folder: string): Promise<NamedLog> {
   const vkey = (await readFile(join(folder, 'log.vkey'), 'utf8')).trim()
-  const fetch = (path: string) => readFile(join(folder, path))
+  const fetch = async (path: string) => {
+    try {
+      return await readFile(join(folder, path))
+    } catch (cause) {
+      throw new AuditError('io_failed', `cannot read ${join(folder, path)}`, { cause })
+    }
+  }
   return { origin: vkey.slice(0, vkey.indexOf('+')), vkey, fetch, entries: 'whodid' }
 }
 
@@ -69,7 +77,8 @@ async function verifyOne(log: NamedLog, io: Io): Promise<boolean> {
     await print(io, `${green('ok')}    ${origin}  ${entries} entries  root ${root}  key ${escapeTerminal(log.vkey)}\n`)
     return true
   } catch (error) {
-    if (!(error instanceof VerifyError) || io.signal.aborted) throw error
+    // A part that cannot be had is as bad as a wrong one.
+    if (!(error instanceof VerifyError || error instanceof AuditError) || io.signal.aborted) throw error
     await print(io, `${red('FAIL')}  ${origin}  ${escapeTerminal(error.message)}\n`)
     return false
   }
