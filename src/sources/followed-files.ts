@@ -148,7 +148,7 @@ export class FollowedFiles {
   async #meet(seen: Seen): Promise<void> {
     const handle = await this.#open(seen.path)
     if (handle === undefined) return
-    const fingerprint = await fingerprintOf(handle)
+    const fingerprint = await fingerprintOrClose(handle)
     const before = fingerprint === undefined ? undefined : this.#recognise(seen, fingerprint)
     // Not before its first line is whole: until then nobody can say which file it is.
     if (fingerprint === undefined) await handle.close()
@@ -182,7 +182,7 @@ export class FollowedFiles {
       if (seen === undefined) continue
       const handle = await this.#open(seen.path)
       if (handle === undefined) continue
-      if ((await fingerprintOf(handle)) !== lost.fingerprint || seen.sizeBytes < lost.offset) await handle.close()
+      if ((await fingerprintOrClose(handle)) !== lost.fingerprint || seen.sizeBytes < lost.offset) await handle.close()
       else this.#follow(seen, handle, lost.fingerprint, lost).goneAt = this.#deps.now()
     }
   }
@@ -212,6 +212,16 @@ export class FollowedFiles {
     if (this.#complaints.get(path) === what) return
     this.#complaints.set(path, what)
     this.#deps.log(`${path} ${what}`)
+  }
+}
+
+/** A handle that nobody closes ends the process once it is collected. */
+async function fingerprintOrClose(handle: FileHandle): Promise<string | undefined> {
+  try {
+    return await fingerprintOf(handle)
+  } catch (error) {
+    await handle.close()
+    throw error
   }
 }
 
