@@ -7,6 +7,8 @@ import { gunzipSync } from 'node:zlib'
 import { onTestFinished } from 'vitest'
 import type { EventPage, LogInfo, Receipt } from '../src/domain/answers.ts'
 import { type Clock, systemClock } from '../src/lib/clock.ts'
+import type { Files } from '../src/lib/files.ts'
+import { realFiles } from '../src/lib/real-files.ts'
 import type { Config } from '../src/server/config.ts'
 import { type Server, startServer } from '../src/server/server.ts'
 import { readRun } from '../src/state/run-file.ts'
@@ -39,7 +41,7 @@ export function aFolder(): string {
 }
 
 export async function aServer(
-  options: { data?: string; config?: Partial<Config>; clock?: Clock } = {},
+  options: { data?: string; config?: Partial<Config>; clock?: Clock; files?: Files } = {},
 ): Promise<AServer> {
   const data = options.data ?? aFolder()
   const config: Config = {
@@ -54,9 +56,13 @@ export async function aServer(
     ...options.config,
   }
   const lines: string[] = []
-  const server = await startServer({ config, log: (line) => lines.push(line), clock: options.clock ?? systemClock })
+  const { clock = systemClock, files = realFiles } = options
+  const server = await startServer({ config, log: (line) => lines.push(line), clock, files })
   onTestFinished(() => server.close())
-  await server.ready
+  await Promise.race([server.ready, server.failed]).catch(async (error: unknown) => {
+    await server.close()
+    throw error
+  })
   const socketPath = readRun(data)?.socket ?? ''
 
   const call: AServer['call'] = (method, path, body, headers = {}) => {

@@ -23,7 +23,7 @@ export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
   async function change<T>(what: string, path: string, run: () => Promise<T>, half = async () => {}): Promise<T> {
     count += 1
     if (count !== fault.at) return await run()
-    if (fault.applied === 'yes') await run()
+    if (fault.applied === 'yes') await letGo(await run())
     if (fault.applied === 'half') await half()
     const cause = Object.assign(new Error('injected'), { code: fault.errno ?? 'EIO' })
     throw fileError(path, `${what} (injected)`, cause)
@@ -60,6 +60,12 @@ export function faultyFiles(files: Files, fault: Fault): FaultyFiles {
     syncFolder: (path) => change('sync folder', path, () => files.syncFolder(path)),
   }
   return own
+}
+
+/** Nobody gets the file that was opened all the same. */
+async function letGo(done: unknown): Promise<void> {
+  if (typeof done === 'object' && done !== null && 'close' in done && typeof done.close === 'function')
+    await done.close()
 }
 
 function firstHalf(parts: readonly Uint8Array[]): Uint8Array[] {
