@@ -128,6 +128,8 @@ describe('a company’s log', () => {
   })
 
   test('opens, walks and closes by keys; the focus comes back to the row, and a link shows the same event', async () => {
+    let searches = 0
+    page.on('request', (request) => (searches += /\/v1\/events(?::summary)?\?/.test(request.url()) ? 1 : 0))
     await page.keyboard.press('j')
     await page.keyboard.press('Enter')
     await page.locator('.drawer').waitFor()
@@ -140,6 +142,8 @@ describe('a company’s log', () => {
     await page.keyboard.press('Escape')
     await page.locator('.drawer').waitFor({ state: 'detached' })
     await page.waitForFunction(() => document.activeElement?.classList.contains('row') === true)
+    // Looking at events is part of the run: nothing is searched again.
+    expect(searches).toBe(0)
 
     await page.goto(url)
 
@@ -201,7 +205,7 @@ describe('a company’s log', () => {
     server.record(companyEvents(Date.now(), 1).slice(-2))
     await page.locator('.newer', { hasText: '2 newer events' }).waitFor()
     await page.keyboard.press('n')
-    await page.locator('.newer').waitFor({ state: 'detached' })
+    await page.locator('.newer', { hasText: 'No newer events' }).waitFor()
     await page.keyboard.press('l')
     await page.locator('.newer', { hasText: 'Live' }).waitFor()
     await expectText('.totals-took', / ms$/)

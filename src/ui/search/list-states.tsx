@@ -46,7 +46,13 @@ export function NewerBar({ live, paused, newer, onResume, onNewest }: NewerBarPr
       </BarRow>
     )
   }
-  if (waitingCount === 0) return null
+  if (waitingCount === 0) {
+    return (
+      <BarRow>
+        <span className="newer-words is-quiet">No newer events</span>
+      </BarRow>
+    )
+  }
   return (
     <BarRow>
       <button type="button" className="newer-button" onClick={onNewest}>

@@ -78,7 +78,7 @@ function Found(props: ResultListProps): ReactNode {
       onOpen={onOpen}
       onMore={results.more}
       onReading={following.pause}
-      bar={<NewerBar {...following} onResume={onResume} onNewest={onAgain} />}
+      bar={url.to === undefined && <NewerBar {...following} onResume={onResume} onNewest={onAgain} />}
     />
   )
 }

@@ -7,7 +7,7 @@ import { searchUrlOf } from './search-url.ts'
 declare module '@tanstack/react-router' {
   interface HistoryState {
     /** When the run of this entry resolved `now`: Back shows what was seen then. */
-    readonly runAt?: number
+    readonly runAt?: number | undefined
   }
 }
 
@@ -33,7 +33,7 @@ export function useGo(): { readonly url: SearchUrl; readonly go: (change: Change
       const sameRun = way === 'replace' || (Object.keys(change).length === 1 && 'id' in change)
       void navigate({
         search: (before) => searchUrlOf({ ...before, ...change }),
-        state: { runAt: sameRun ? (runAt ?? Date.now()) : Date.now() },
+        state: { runAt: sameRun ? runAt : Date.now() },
         replace: way === 'replace' || way === 'again',
         resetScroll: false,
       })
