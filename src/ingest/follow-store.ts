@@ -30,6 +30,8 @@ export interface StoreFollowerDeps {
   /** The store lacks events of a log, and the journal does not hold them any more. */
   readonly onMissing: (log: string, events: number) => void
   readonly log: (message: string) => void
+  /** Rows that are taken from the journal at once, at most. Default 10,000. */
+  readonly batchRows?: number
 }
 
 const BATCH_ROWS = 10_000
@@ -41,7 +43,7 @@ const SPACING_MS = 300
 const RETRY_MS = 10_000
 
 export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
-  const gathered = gather()
+  const gathered = gather(deps.batchRows ?? BATCH_ROWS)
   const listeners = new Set<() => void>()
   let asOf = deps.fromFeed - 1
 
@@ -151,7 +153,7 @@ interface PlacedFrame {
 }
 
 /** Holds frames between feed and inserts: bounded, so a slow engine leaves them on disk. */
-function gather() {
+function gather(batchRows: number) {
   let held: Frame[] = []
   let bytes = 0
   let stopped = false
@@ -167,7 +169,7 @@ function gather() {
     /** Frames of one batch, as soon as there is one; none after `stop`. */
     async take(): Promise<{ readonly frames: readonly Frame[]; readonly areMore: boolean }> {
       if (held.length === 0 && !stopped) await new Promise<void>((resolve) => (wake = resolve))
-      const count = batchLength(held)
+      const count = batchLength(held, batchRows)
       const frames = held.slice(0, count)
       held = held.slice(count)
       bytes -= frames.reduce((sum, frame) => sum + frame.payload.length, 0)
@@ -182,13 +184,13 @@ function gather() {
   }
 }
 
-function batchLength(frames: readonly Frame[]): number {
+function batchLength(frames: readonly Frame[], batchRows: number): number {
   let rows = 0
   let bytes = 0
   for (const [n, frame] of frames.entries()) {
     rows += frame.events
     bytes += frame.payload.length
-    if (n > 0 && (rows > BATCH_ROWS || bytes > BATCH_BYTES)) return n
+    if (n > 0 && (rows > batchRows || bytes > BATCH_BYTES)) return n
   }
   return frames.length
 }
