@@ -4,6 +4,8 @@ import type { Clock } from '../src/lib/clock.ts'
 export interface ManualClock extends Clock {
   /** Moves time on and calls back what is due, in order. */
   advance(ms: number): void
+  /** How many wait to be called back. */
+  waiting(): number
 }
 
 export function manualClock(startMs = Date.UTC(2026, 10, 20, 14, 3, 22)): ManualClock {
@@ -16,6 +18,7 @@ export function manualClock(startMs = Date.UTC(2026, 10, 20, 14, 3, 22)): Manual
       waiting.add(entry)
       return { cancel: () => void waiting.delete(entry) }
     },
+    waiting: () => waiting.size,
     advance(ms) {
       now += ms
       const due = [...waiting].filter((entry) => entry.at <= now).sort((a, b) => a.at - b.at)

@@ -1,0 +1,56 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { AuditError } from '../domain/errors.ts'
+import { createSealWorkers, type SealWorkersOptions } from './workers.ts'
+
+const KEY = { id: 1, key: new Uint8Array(32) }
+
+function someWorkers(keysFor: SealWorkersOptions['keysFor']) {
+  const workers = createSealWorkers({ dedupeKey: new Uint8Array(32), keysFor, threads: 1, log: () => undefined })
+  onTestFinished(() => workers.close())
+  return workers
+}
+
+function aSlice(name: string) {
+  const record = { event: { action: 'read', outcome: 'success' }, user: { name } }
+  return {
+    source: 'api',
+    authenticated: true,
+    log: 'acme/n1/default/2026-11',
+    received: Date.UTC(2026, 10, 20),
+    format: 'ecs',
+    records: [{ bytes: Buffer.from(JSON.stringify(record)) }],
+  }
+}
+
+test('while the key store cannot be written, what needs new keys is refused and nothing else is harmed', async () => {
+  let isFull = false
+  const workers = someWorkers(async (_log, _day, wanted) => {
+    if (isFull) throw new AuditError('io_failed', 'cannot write new subject keys')
+    return wanted.map(() => KEY)
+  })
+  expect(await workers.seal(aSlice('ada'))).toMatchObject({ count: 1 })
+  isFull = true
+  await expect(workers.seal(aSlice('bob'))).rejects.toMatchObject({
+    code: 'io_failed',
+    message: expect.stringContaining('cannot write new subject keys'),
+  })
+  // Her key is known already.
+  expect(await workers.seal(aSlice('ada'))).toMatchObject({ count: 1 })
+  isFull = false
+  expect(await workers.seal(aSlice('bob'))).toMatchObject({ count: 1 })
+})
+
+test('slices that wait for keys do not hold up those that need none', async () => {
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  const workers = someWorkers(async (_log, _day, wanted) => {
+    asked.resolve()
+    await answer.promise
+    return wanted.map(() => KEY)
+  })
+  const waiting = workers.seal(aSlice('ada'))
+  await asked.promise
+  expect(await workers.seal({ ...aSlice('ada'), records: [] })).toMatchObject({ count: 0 })
+  answer.resolve()
+  expect(await waiting).toMatchObject({ count: 1 })
+})
