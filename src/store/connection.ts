@@ -218,6 +218,12 @@ async function translated<Value>(signal: AbortSignal | undefined, call: () => Pr
   }
 }
 
+/** Whether the engine refused it since the answer, or what it takes to make it, was more than a query may have. */
+export function isTooMuch(error: unknown): boolean {
+  const cause = error instanceof AuditError ? error.cause : undefined
+  return cause instanceof ClickHouseError && (cause.code === '241' || cause.code === '396')
+}
+
 /** Texts of the engine quote values, so they go into the cause only. */
 function refusal(error: ClickHouseError): AuditError {
   switch (error.code) {
@@ -225,7 +231,8 @@ function refusal(error: ClickHouseError): AuditError {
     case '160':
     case '394':
       return timeout(error)
-    case '241': {
+    case '241':
+    case '396': {
       const hint = 'narrow the time range, or add a term that fewer events match'
       return new AuditError('engine_failed', 'the query needs more memory than a query may have', {
         hint,

@@ -3,6 +3,7 @@ import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { Visibility } from '../query/visibility.ts'
 import { allOf, behind, eventsFor, fed, rowsFor, runCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
+import { isTooMuch } from './connection.ts'
 import type { Connection } from './connection.ts'
 import type {
   AfterAnswer,
@@ -22,9 +23,11 @@ import { disclosedBlocks, seesLeaf, veiled } from './veil.ts'
 export function createReads(connection: Connection): Reads {
   const table = `${connection.database}.events`
   return {
-    list: (request, visibility, signal) => list(connection, request, visibility, signal),
+    list: (request, visibility, signal) =>
+      fitting(request.limit, (limit) => list(connection, { ...request, limit }, visibility, signal)),
     summary: (request, visibility, signal) => summarize(connection, request, visibility, signal),
-    after: (request, visibility, signal) => after(connection, request, visibility, signal),
+    after: (request, visibility, signal) =>
+      fitting(request.limit, (limit) => after(connection, { ...request, limit }, visibility, signal)),
     async get(id, visibility, options = {}) {
       const row = await rowOf(connection, id, visibility, options)
       return row && veiled(eventOf(row), visibility)
@@ -53,6 +56,23 @@ export function createReads(connection: Connection): Reads {
     },
   }
 }
+
+/**
+ * As many rows as the engine can give at once. An event may have megabytes, so a page can be shorter than asked for: who
+ * sends large ones must not end the searches and tails of everybody.
+ */
+async function fitting<Answer>(limit: number, ask: (limit: number) => Promise<Answer>): Promise<Answer> {
+  for (let most = limit; ; most = Math.floor(most / 2)) {
+    try {
+      return await ask(most)
+    } catch (error) {
+      // So few are never too much: it is the query itself.
+      if (!isTooMuch(error) || most <= FEW) throw error
+    }
+  }
+}
+
+const FEW = 10
 
 async function list(
   connection: Connection,

@@ -14,6 +14,7 @@ import type { Visibility } from '../query/visibility.ts'
  * for at most 5 s), `engine_failed`. An aborted signal rejects with its reason and ends the query in the engine.
  */
 export interface Reads {
+  /** A page may be shorter than its limit though there are more: then it has a `next`. */
   list(request: ListRequest, visibility: Visibility, signal?: AbortSignal): Promise<ListAnswer>
   summary(request: SummaryRequest, visibility: Visibility, signal?: AbortSignal): Promise<SummaryAnswer>
   /** The event of that id; of several (a conflict) the one at `position`, else the first. Undefined: not there, or not for this reader. */

@@ -364,6 +364,33 @@ describe('a reader sees what it may', () => {
     expect(none).toMatchObject({ total: 0, histogram: [] })
   })
 
+  test('large events, in pages and looks as short as they must be', async () => {
+    const text = 'x'.repeat(520_000)
+    const large = Array.from({ length: 100 }, (_, index) =>
+      aSealed(
+        { event: { action: 'large', original: text }, audit: { request: text } },
+        { log: 'test/n1/large/2026-11', index, feed: 60_000 + index },
+      ),
+    )
+    for (let first = 0; first < 100; first += 20) await store.inserts.insert(batchOf(large.slice(first, first + 20)))
+    const wanted = parseQuery('action:large', { now: NOW })
+
+    const seen: (number | undefined)[] = []
+    let page = await store.reads.list({ query: wanted, asOf: 70_000, order: 'oldest', limit: 100 }, ALL)
+    expect(page.events.length).toBeLessThan(100)
+    for (;;) {
+      seen.push(...page.events.map(({ whodid }) => whodid?.index))
+      if (page.next === undefined) break
+      page = await store.reads.list({ query: wanted, asOf: 70_000, order: 'oldest', limit: 100, after: page.next }, ALL)
+    }
+    expect(seen).toEqual(large.map(({ index }) => index))
+
+    const tail = { query: wanted, afterFeed: 59_999, asOf: 70_000, limit: 100 }
+    const some = await store.reads.after(tail, ALL)
+    expect(some.feed).toBe(59_999 + some.events.length)
+    expect((await store.reads.after({ ...tail, afterFeed: some.feed }, ALL)).events.length).toBeGreaterThan(0)
+  })
+
   test('what is new behind a feed number, in feed order, and how far was looked', async () => {
     const tail = { query, afterFeed: 50_000, asOf: 50_004 }
     const some = await store.reads.after({ ...tail, limit: 2 }, ALL)
