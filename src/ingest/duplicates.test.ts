@@ -40,7 +40,7 @@ test('forgets after ten minutes, and the oldest when it is full', () => {
   expect(window.find(hashed('id 2'), hashed('c'), 0).kind).toBe('new')
 })
 
-test('agrees with a plain map whatever comes, forgets and grows', () => {
+test('agrees with a plain map whatever comes and is forgotten', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(200), fc.nat(3)), { maxLength: 3000 }),

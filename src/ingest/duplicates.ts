@@ -7,7 +7,6 @@ export type Seen = { readonly kind: 'new' | 'conflict' } | { readonly kind: 'dup
 const WINDOW_MS = 600_000
 const MOST = 2_000_000
 const ID = 16
-const SMALLEST = 1024
 
 /**
  * The ids, content hashes and positions of the last ten minutes, at most two million (docs/architecture.md, Intake):
@@ -15,14 +14,13 @@ const SMALLEST = 1024
  * start.
  */
 export class DuplicateWindow {
-  #capacity = SMALLEST
-  #ids: Buffer = Buffer.alloc(SMALLEST * ID)
-  #contents: Buffer = Buffer.alloc(SMALLEST * ID)
-  #logs = new Uint16Array(SMALLEST)
-  #indexes = new Float64Array(SMALLEST)
-  #times = new Float64Array(SMALLEST)
+  readonly #ids: Buffer
+  readonly #contents: Buffer
+  readonly #logs: Uint16Array
+  readonly #indexes: Float64Array
+  readonly #times: Float64Array
   /** Slot + 1 of an entry, 0 for empty. Twice as long as the arrays, so probes stay short. */
-  #table = new Int32Array(SMALLEST * 2)
+  readonly #table: Int32Array
   #oldest = 0
   #count = 0
   readonly #logNames: string[] = []
@@ -31,6 +29,13 @@ export class DuplicateWindow {
 
   constructor(most = MOST) {
     this.#most = most
+    // All at once: it takes no memory before it is written to, and growing would hold up everything for a while.
+    this.#ids = Buffer.alloc(most * ID)
+    this.#contents = Buffer.alloc(most * ID)
+    this.#logs = new Uint16Array(most)
+    this.#indexes = new Float64Array(most)
+    this.#times = new Float64Array(most)
+    this.#table = new Int32Array(powerOfTwo(most * 2))
   }
 
   get size(): number {
@@ -55,8 +60,7 @@ export class DuplicateWindow {
   /** @param now milliseconds since 1970, never going backwards. */
   add(ids: Buffer, contents: Buffer, at: number, position: Position, now: number): void {
     this.#forget(now)
-    if (this.#count === this.#capacity) this.#grow()
-    const slot = (this.#oldest + this.#count) % this.#capacity
+    const slot = (this.#oldest + this.#count) % this.#most
     ids.copy(this.#ids, slot * ID, at, at + ID)
     contents.copy(this.#contents, slot * ID, at, at + ID)
     this.#logs[slot] = this.#logNumber(position.log)
@@ -71,35 +75,9 @@ export class DuplicateWindow {
       const tooOld = (this.#times[this.#oldest] ?? 0) < now - WINDOW_MS
       if (!tooOld && this.#count < this.#most) return
       this.#remove(this.#oldest)
-      this.#oldest = (this.#oldest + 1) % this.#capacity
+      this.#oldest = (this.#oldest + 1) % this.#most
       this.#count--
     }
-  }
-
-  #grow(): void {
-    const capacity = Math.min(this.#capacity * 2, Math.max(this.#most, SMALLEST))
-    const order = Array.from({ length: this.#count }, (_, n) => (this.#oldest + n) % this.#capacity)
-    const ids = Buffer.alloc(capacity * ID)
-    const contents = Buffer.alloc(capacity * ID)
-    const logs = new Uint16Array(capacity)
-    const indexes = new Float64Array(capacity)
-    const times = new Float64Array(capacity)
-    for (const [to, from] of order.entries()) {
-      this.#ids.copy(ids, to * ID, from * ID, from * ID + ID)
-      this.#contents.copy(contents, to * ID, from * ID, from * ID + ID)
-      logs[to] = this.#logs[from] ?? 0
-      indexes[to] = this.#indexes[from] ?? 0
-      times[to] = this.#times[from] ?? 0
-    }
-    this.#ids = ids
-    this.#contents = contents
-    this.#logs = logs
-    this.#indexes = indexes
-    this.#times = times
-    this.#capacity = capacity
-    this.#oldest = 0
-    this.#table = new Int32Array(powerOfTwo(capacity * 2))
-    for (let slot = 0; slot < this.#count; slot++) this.#insert(slot)
   }
 
   #insert(slot: number): void {
