@@ -169,6 +169,22 @@ test('a log that grew gets a heartbeat once a minute, the trail one every ten mi
   expect(await beats()).toEqual({ ours: 4, theirs: 1 })
 })
 
+test('the trail goes on telling the totals when a month ends while nothing comes', async () => {
+  const clock = manualClock(NOVEMBER)
+  const path = await aWritePath({ folder: aFolder(), clock })
+  await path.writer.beat('start')
+  await path.send([anEvent(1)])
+  clock.advance(HOUR)
+  await path.writer.beat('due')
+  clock.advance(HOUR)
+  await path.writer.beat('due')
+
+  const frames = (await path.frames()).filter(({ header }) => header.log === 'acme/n1/whodid/2026-12')
+  expect(frames.map(({ header }) => header.system)).toEqual(['log.opened', 'heartbeat'])
+  const beats = await told(path, 'heartbeat', 'whodid')
+  expect(beats.at(-1)).toMatchObject({ accounting: { api: { kept: 1 } }, logs: { 'acme/n1/whodid/2026-12': 1 } })
+})
+
 test('a log that grew before a crash gets its heartbeat at the next start', async () => {
   const folder = aFolder()
   const crashed = await aWritePath({ folder })

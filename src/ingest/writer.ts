@@ -276,11 +276,12 @@ export function createWriter(deps: WriterDeps): Writer {
     trail,
     async beat(when) {
       const received = receive()
+      // There is always one that tells the totals, also when nothing comes for months.
+      if (when !== 'stop') openFor(TRAIL_STREAM, received)
       for (const log of logs.ended(received)) {
         logs.closed(log)
         closeLog(log, received)
       }
-      if (when === 'start') openFor(TRAIL_STREAM, received)
       const due = logs.open.filter((log) => isDue(log, when, received))
       await Promise.all(due.map((log) => system(log, received, 'heartbeat', async () => heartbeat(log))))
     },

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { aFolder } from '../../test/a-server.ts'
+import { anEvent, aWritePath, type AWritePath } from '../../test/a-write-path.ts'
+import { manualClock } from '../../test/manual-clock.ts'
+import { seeded } from '../../test/seeded.ts'
+
+const MINUTE = 60_000
+
+/** What the writer goes by, but for the windows. */
+function memoryOf({ memory: { books, logs } }: AWritePath) {
+  const open = logs.open.map(({ origin, next, grown }) => ({ origin, next, grown }))
+  return { books: books.snapshot(), open: open.toSorted((a, b) => (a.origin < b.origin ? -1 : 1)) }
+}
+
+test.each([1, 2, 3, 4, 5, 6])(
+  'memory is as it was after a restart, whenever the books were saved (seed %i)',
+  async (seed) => {
+    const random = seeded(seed)
+    const folder = aFolder()
+    // Some of these cross the end of a month.
+    const clock = manualClock(Date.UTC(2026, 10, 30, 23, random.between(0, 59)))
+    for (let life = 0; life < 2; life++) {
+      const path = await aWritePath({ folder, clock })
+      for (let step = 0; step < 12; step++) {
+        clock.advance(random.between(0, 2 * MINUTE))
+        const records = Array.from({ length: random.between(0, 4) }, () => anEvent(random.between(0, 20)))
+        const choice = random.next()
+        if (choice < 0.6) await path.send(records, random.chance(0.5) ? { cursor: `${life} ${step}` } : {})
+        else if (choice < 0.8) await path.writer.beat('due')
+        else path.state.snapshots.save('books', path.memory.books.snapshot())
+      }
+      await path.writer.settled()
+      await path.writer.beat('stop')
+      const before = memoryOf(path)
+      await path.close()
+      const again = await aWritePath({ folder, clock })
+      expect(memoryOf(again)).toEqual(before)
+      await again.close()
+    }
+  },
+)
+
+test('what is older than ten minutes is in the books, and not in the windows', async () => {
+  const folder = aFolder()
+  const clock = manualClock()
+  const before = await aWritePath({ folder, clock })
+  await before.send([anEvent('old')], { idempotencyKey: 'old' })
+  clock.advance(6 * MINUTE)
+  await before.send([anEvent('young')], { idempotencyKey: 'young' })
+  await before.close()
+  clock.advance(6 * MINUTE)
+
+  const after = await aWritePath({ folder, clock })
+  expect(after.memory.duplicates.size).toBe(1)
+  expect(after.memory.books.of('api').kept).toBe(2)
+  await expect(after.send([anEvent('other')], { idempotencyKey: 'young' })).rejects.toMatchObject({ code: 'conflict' })
+  expect(await after.send([anEvent('other')], { idempotencyKey: 'old' })).toMatchObject({ kept: 1 })
+})
