@@ -1,4 +1,4 @@
-import { Download, WrapText } from 'lucide-react'
+import { Download, ListTree, WrapText } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useMemo, useState } from 'react'
 import type { AuditEvent } from '../../domain/event.ts'
@@ -19,6 +19,8 @@ export function RawTab({ event }: { event: AuditEvent }): ReactNode {
   const [shown, setShown] = useState(STEP)
   const bytes = original.data?.bytes
   const text = useMemo(() => (bytes === undefined ? undefined : new TextDecoder().decode(bytes)), [bytes])
+  const [indent, setIndent] = useState(false)
+  const indented = useMemo(() => (text === undefined ? undefined : indentedJson(text)), [text])
   if (original.isError) return <RawProblem error={original.error} />
   if (bytes === undefined || text === undefined) return <p className="quiet-note">Fetching the record…</p>
   return (
@@ -29,6 +31,18 @@ export function RawTab({ event }: { event: AuditEvent }): ReactNode {
           {event.whodid?.parser !== undefined && `, read by ${event.whodid.parser}`}
         </span>
         <span className="raw-acts">
+          {indented !== undefined && (
+            <button
+              type="button"
+              className="button is-ghost is-xs"
+              aria-pressed={indent}
+              title="For reading only: copying and saving take the bytes as they came"
+              onClick={() => setIndent(!indent)}
+            >
+              <ListTree className="i i-sm" />
+              Indent
+            </button>
+          )}
           <button type="button" className="button is-ghost is-xs" aria-pressed={wrap} onClick={() => setWrap(!wrap)}>
             <WrapText className="i i-sm" />
             Wrap
@@ -49,7 +63,7 @@ export function RawTab({ event }: { event: AuditEvent }): ReactNode {
       {/* A region that scrolls must be reachable without a pointer. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- see above */}
       <pre className={wrap ? 'raw is-wrapped' : 'raw'} tabIndex={0} aria-label="The record, verbatim">
-        {text
+        {((indent ? indented : undefined) ?? text)
           .slice(0, shown)
           .split('\n')
           .map((line, at) => (
@@ -67,6 +81,18 @@ export function RawTab({ event }: { event: AuditEvent }): ReactNode {
       )}
     </>
   )
+}
+
+/** JSON on several lines; undefined for all else, and for what is on several lines already. */
+function indentedJson(text: string): string | undefined {
+  if (text.length > STEP || text.trimEnd().includes('\n')) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' ? JSON.stringify(value, undefined, 2) : undefined
+  } catch {
+    // Not JSON: there is nothing to indent.
+    return undefined
+  }
 }
 
 function RawProblem({ error }: { error: Error }): ReactNode {

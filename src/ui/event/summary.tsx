@@ -1,7 +1,7 @@
 import { ChevronRight } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Fragment } from 'react'
-import type { AuditEvent, Change, Json } from '../../domain/event.ts'
+import type { AuditEvent, Authz, Change, Json } from '../../domain/event.ts'
 import { stateOf } from '../../domain/event.ts'
 import { Value } from '../parts/value.tsx'
 import { textIn } from '../search/fold.ts'
@@ -164,12 +164,21 @@ function WhySection({ event, actions }: { event: AuditEvent; actions: EventActio
           <Value text={authz.reason} limit={600} />
         </p>
       )}
-      {path.length === 0 && policies.length === 0 && authz.decision === 'deny' && authz.reason === undefined && (
-        <p>No rule allows it.</p>
+      {path.length === 0 && policies.length === 0 && authz.reason === undefined && (
+        <p>
+          <Value text={withoutReason(authz)} limit={300} />
+        </p>
       )}
       <PolicyLinks names={policies.map((policy) => policy.name)} actions={actions} />
     </section>
   )
+}
+
+function withoutReason({ decision, permission, engine }: Authz): string {
+  const asked = permission === undefined ? '' : ` for ${permission}`
+  const by = engine === undefined ? '' : ` by ${engine}`
+  if (decision === 'deny') return `No rule allows it${asked}${by}.`
+  return `${decision === 'staged' ? 'Staged' : 'Allowed'}${asked}${by}; no policy is named.`
 }
 
 /** `ClusterRoleBinding/ops-admin`: the name above, its kind below. */

@@ -10,6 +10,7 @@ import { countText, momentText } from '../text/time.ts'
 import type { Newer } from './live.ts'
 import { MOST_WAITING } from './live.ts'
 import { FIRST_QUERY } from './search-url.ts'
+import { MUCH_BEHIND } from './totals.tsx'
 import type { Change } from './use-go.ts'
 
 export interface NewerBarProps {
@@ -194,11 +195,8 @@ export function NothingFound({ q, from, to, since, until, zone, behind, onGo }: 
         from <span className="num">{momentText(since, now, zone)}</span> to{' '}
         <span className="num">{momentText(until, now, zone)}</span>.
       </p>
-      {behind > 0 && (
-        <p>
-          {countText(behind)} event{behind === 1 ? ' is' : 's are'} recorded and being indexed. What matches appears
-          here by itself.
-        </p>
+      {behind > MUCH_BEHIND && (
+        <p>{countText(behind)} events are recorded and being indexed. What matches appears here by itself.</p>
       )}
       <div className="empty-acts">
         {wider !== undefined && (

@@ -20,7 +20,7 @@ import { ResultList } from './result-list.tsx'
 import { absoluteLink, fromOf, queryOf } from './search-url.ts'
 import { SlowLine } from './slow-line.tsx'
 import { TimePicker } from './time-picker.tsx'
-import { Totals } from './totals.tsx'
+import { MUCH_BEHIND, Totals } from './totals.tsx'
 import { useDraft } from './use-draft.ts'
 import { useGo } from './use-go.ts'
 import { useNewer } from './use-newer.ts'
@@ -211,11 +211,14 @@ export function SearchPage(): ReactNode {
   )
 }
 
-const FILLING_MS = 1500
+const FILLING_MS = 2000
 
-/** An empty list moves under nobody: what is being indexed appears in it by itself. */
+/**
+ * An empty list moves under nobody: what matches appears in it by itself, also while much is still being indexed. The few
+ * events that are always on their way are no reason to look again.
+ */
 function useFilling(isEmpty: boolean, waiting: number, { running, completeness }: Results, again: () => void): void {
-  const isFilling = isEmpty && !running && (waiting > 0 || (completeness?.behind ?? 0) > 0)
+  const isFilling = isEmpty && !running && (waiting > 0 || (completeness?.behind ?? 0) > MUCH_BEHIND)
   const look = useEffectEvent(again)
   useEffect(() => {
     if (!isFilling) return

@@ -96,7 +96,7 @@ interface CompletenessChipProps {
 function CompletenessChip({ completeness, since, zone }: CompletenessChipProps): ReactNode {
   const { behind, recordedSince } = completeness
   const now = useNow()
-  if (behind > WORTH_A_WARNING) {
+  if (behind > MUCH_BEHIND) {
     const title = `${countText(behind)} events are recorded but not yet searchable.`
     return (
       <span className="chip is-warning" title={title}>
@@ -133,4 +133,4 @@ function CompletenessChip({ completeness, since, zone }: CompletenessChipProps):
 }
 
 /** Fewer are what a second of intake leaves on its way; they come as newer events. */
-const WORTH_A_WARNING = 1000
+export const MUCH_BEHIND = 1000
