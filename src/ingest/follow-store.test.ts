@@ -55,11 +55,11 @@ test('rows that neither store nor journal have are told of, when they are passed
   const onMissing = (log: string, events: number) => missing.push([log, events])
   // As after trimming: the journal begins behind what an empty store needs.
   const store = memoryStore()
-  await caughtUp(path, follow(path, store, { fromFeed: begins, onMissing }))
+  await caughtUp(path, follow(path, store, { resume: () => begins, onMissing }))
   expect(missing).toEqual([[LOG, 3]])
   expect(store.stored.get(LOG)).toEqual([3])
 
-  await caughtUp(path, follow(path, store, { fromFeed: begins, onMissing }))
+  await caughtUp(path, follow(path, store, { resume: () => begins, onMissing }))
   expect(missing).toEqual([
     [LOG, 3],
     [LOG, 3],
@@ -151,7 +151,7 @@ interface Followed {
 function follow(path: AWritePath, inserts: Inserts, more: Partial<StoreFollowerDeps> = {}): Followed {
   const follower = createStoreFollower({
     feed: createFeed(path.journal),
-    fromFeed: 1,
+    resume: () => 1,
     inserts,
     rows: async (frames, from) => {
       const events = frames.flatMap((each) => eventsOf(parsePayload(each.payload, each.events), each.firstFeed))

@@ -22,7 +22,8 @@ export interface StoreFollower {
 
 export interface StoreFollowerDeps {
   readonly feed: Feed
-  readonly fromFeed: number
+  /** Where to go on, given what the store has of each log. */
+  readonly resume: (stored: ReadonlyMap<string, LogPosition>) => number
   readonly inserts: Inserts
   readonly rows: SealWorkers['rows']
   readonly clock: Clock
@@ -45,7 +46,7 @@ const RETRY_MS = 10_000
 export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
   const gathered = gather(deps.batchRows ?? BATCH_ROWS)
   const listeners = new Set<() => void>()
-  let asOf = deps.fromFeed - 1
+  let asOf = -1
 
   function advance(feed: number): void {
     if (feed <= asOf) return
@@ -53,12 +54,11 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
     for (const call of listeners) call()
   }
 
-  async function collect(signal: AbortSignal): Promise<void> {
-    for await (const frame of deps.feed.follow(deps.fromFeed, signal)) await gathered.add(frame)
+  async function collect(fromFeed: number, signal: AbortSignal): Promise<void> {
+    for await (const frame of deps.feed.follow(fromFeed, signal)) await gathered.add(frame)
   }
 
-  async function insertAll(signal: AbortSignal): Promise<void> {
-    const positions = new Map(await deps.inserts.positions(signal))
+  async function insertAll(positions: Map<string, LogPosition>, signal: AbortSignal): Promise<void> {
     for (const [log, { rows, next }] of positions) if (rows < next) deps.onMissing(log, next - rows)
     while (!signal.aborted) {
       const { frames, areMore } = await gathered.take()
@@ -130,7 +130,10 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
   return {
     async run(signal) {
       signal.addEventListener('abort', () => gathered.stop(), { once: true })
-      await Promise.all([collect(signal), insertAll(signal)])
+      const positions = new Map(await deps.inserts.positions(signal))
+      const fromFeed = deps.resume(positions)
+      advance(fromFeed - 1)
+      await Promise.all([collect(fromFeed, signal), insertAll(positions, signal)])
     },
     get asOf() {
       return asOf

@@ -3,6 +3,7 @@ import { aFolder } from '../../test/a-server.ts'
 import { anEvent, aWritePath, type AWritePath } from '../../test/a-write-path.ts'
 import { manualClock } from '../../test/manual-clock.ts'
 import { seeded } from '../../test/seeded.ts'
+import { resumeFeed } from './recover.ts'
 
 const MINUTE = 60_000
 
@@ -55,4 +56,17 @@ test('what is older than ten minutes is in the books, and not in the windows', a
   expect(after.memory.books.of('api').kept).toBe(2)
   await expect(after.send([anEvent('other')], { idempotencyKey: 'young' })).rejects.toMatchObject({ code: 'conflict' })
   expect(await after.send([anEvent('other')], { idempotencyKey: 'old' })).toMatchObject({ kept: 1 })
+})
+
+test('ledger and store go on at the first frame that they do not have whole', () => {
+  const places = [
+    { log: 'a', next: 100, firstFeed: 1 },
+    { log: 'b', next: 50, firstFeed: 101 },
+    { log: 'a', next: 200, firstFeed: 151 },
+  ]
+  const having = (has: Record<string, number>) => resumeFeed(places, (log) => has[log] ?? 0, 251)
+  expect(having({})).toBe(1)
+  expect(having({ a: 200 })).toBe(101)
+  expect(having({ a: 150, b: 50 })).toBe(151)
+  expect(having({ a: 200, b: 50 })).toBe(251)
 })

@@ -18,6 +18,14 @@ import {
   viewOf,
 } from './payload.ts'
 
+/** Which indexes of which log a frame holds. */
+export interface FramePlace {
+  readonly log: string
+  /** Index behind its last event. */
+  readonly next: number
+  readonly firstFeed: number
+}
+
 /** What the writer knows in memory, rebuilt from the frames that the journal still holds. */
 export interface Recovered {
   readonly books: Books
@@ -30,26 +38,39 @@ const WINDOW_MS = 600_000
 
 /**
  * Reads the journal once, oldest frame first. Books, logs and windows come out as they were when the last durable frame was
- * written: recovery enters each frame in the same way as the writer did.
+ * written: recovery enters each frame in the same way as the writer did. Tells where the frames are, so that ledger and store
+ * need not read again what they have.
  */
 export async function recover(
   journal: Pick<Journal, 'readFrom' | 'nextFrame'>,
   into: Recovered,
   now: number,
-): Promise<void> {
+): Promise<readonly FramePlace[]> {
   refuseShortened(journal.nextFrame, into.books.nextFrame)
+  const places: FramePlace[] = []
   for await (const frame of journal.readFrom(0)) {
     const payload = parsePayload(frame.payload, frame.events)
     const { header } = payload
     into.books.enter(frame.frame, header, frame.events)
     if (header.log !== undefined && header.first !== undefined) {
-      const isClosed = header.system === 'log.closed'
-      into.logs.restore(header.log, header.first + frame.events, isClosed, grownBy(header, frame.events))
+      const next = header.first + frame.events
+      into.logs.restore(header.log, next, header.system === 'log.closed', grownBy(header, frame.events))
+      places.push({ log: header.log, next, firstFeed: frame.firstFeed })
     }
     if (header.received < now - WINDOW_MS) continue
     if (header.idempotency !== undefined) into.idempotency.restore(header.idempotency, header.received)
     addToWindow(into.duplicates, payload)
   }
+  return places
+}
+
+/**
+ * Feed number from which somebody must go on who has so many events of each log: everything before it they have.
+ *
+ * @param end where to go on when they have all.
+ */
+export function resumeFeed(places: readonly FramePlace[], has: (log: string) => number, end: number): number {
+  return places.find(({ log, next }) => next > has(log))?.firstFeed ?? end
 }
 
 /**

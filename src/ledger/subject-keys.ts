@@ -59,10 +59,25 @@ function openDatabase(path: string): DatabaseSync {
     database.exec(`PRAGMA user_version=${VERSION}`)
     return database
   } catch (cause) {
-    if (cause instanceof AuditError) throw cause
-    const hint = 'put it back from a backup of the keys folder, or check owner, mode and space of the disk'
-    throw new AuditError('damaged', `${path} cannot be opened as a key store`, { hint, cause })
+    throw cause instanceof AuditError ? cause : openingError(path, cause)
   }
+}
+
+// https://sqlite.org/rescode.html: what the disk says is no damage of the file.
+const FULL = 13
+const DISK_CODES = new Set([8, 10, 14])
+
+function openingError(path: string, cause: unknown): AuditError {
+  const code = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : 0
+  if (code === FULL) {
+    return new AuditError('disk_full', `${path} cannot be opened: its disk is full`, { cause, hint: 'make room there' })
+  }
+  if (DISK_CODES.has(code)) {
+    const hint = 'check owner, mode and health of the disk'
+    return new AuditError('io_failed', `${path} cannot be opened or written`, { hint, cause })
+  }
+  const hint = 'put it back from a backup of the keys folder'
+  return new AuditError('damaged', `${path} cannot be opened as a key store`, { hint, cause })
 }
 
 function subjectKeys(database: DatabaseSync): SubjectKeys {

@@ -58,7 +58,7 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
   return {
     refusal() {
       if (closed) return busy('the server is stopping', 'send again once it is back', 2000)
-      const bound = deps.journalBytes ?? Math.min(LARGEST_JOURNAL, disk.totalBytes * DISK_SHARE)
+      const bound = deps.journalBytes ?? boundOf(disk)
       if (deps.journal.sizeBytes >= bound) {
         const hint = 'the store or the ledger is behind: see /readyz; records are taken again once it has caught up'
         return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
@@ -85,6 +85,15 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
       timer.cancel()
     },
   }
+}
+
+/** Bytes of the journal at most on the disk of a folder: 20 GB or a fifth of it, whichever is smaller. */
+export async function journalBound(folder: string): Promise<number> {
+  return boundOf(await look(folder))
+}
+
+function boundOf(disk: { readonly totalBytes: number }): number {
+  return Math.min(LARGEST_JOURNAL, disk.totalBytes * DISK_SHARE)
 }
 
 async function look(folder: string): Promise<{ totalBytes: number; freeBytes: number }> {

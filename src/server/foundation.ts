@@ -4,12 +4,13 @@ import { DuplicateWindow } from '../ingest/duplicates.ts'
 import { createEventIds } from '../ingest/event-id.ts'
 import { IdempotencyKeys } from '../ingest/idempotency.ts'
 import { Logs } from '../ingest/logs.ts'
-import { holdsAllSigned, recover, type Recovered } from '../ingest/recover.ts'
+import { type FramePlace, holdsAllSigned, recover, type Recovered } from '../ingest/recover.ts'
 import { type Journal, openJournal } from '../journal/journal.ts'
 import { type Ledger, openLedger } from '../ledger/ledger.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { openState, type State } from '../state/state.ts'
+import { journalBound } from './admission.ts'
 import type { Closers } from './closers.ts'
 import type { Config } from './config.ts'
 import { type Keys, openKeys } from './keys.ts'
@@ -21,10 +22,14 @@ export interface Foundation {
   readonly ledger: Ledger
   readonly journal: Journal
   readonly memory: Recovered
+  /** What the journal held at start, frame by frame. */
+  readonly places: readonly FramePlace[]
 }
 
 /** Name of the books' snapshot in the control state. */
 export const BOOKS = 'books'
+const LARGEST_FILE = 64 * 1024 * 1024
+const SMALLEST_FILE = 64 * 1024
 
 /** Opens state first, since it holds the folder for this process, then keys, ledger and journal, each checked by the one before. */
 export async function openFoundation(
@@ -51,6 +56,7 @@ export async function openFoundation(
     folder: journalFolder,
     install: state.install.name,
     clock,
+    fileBytes: fileBytesOf(config.journalBytes ?? (await journalBound(config.data))),
     holdsAllSigned: (frames) => holdsAllSigned(frames, state.checkpoints.all(), (origin) => ledger.size(origin)),
   })
   closers.push(() => journal.close())
@@ -61,8 +67,13 @@ export async function openFoundation(
     duplicates: new DuplicateWindow(),
     idempotency: new IdempotencyKeys(createEventIds(keys.dedupe)),
   }
-  await recover(journal, memory, clock.now())
-  return { state, keys, ledger, journal, memory }
+  const places = await recover(journal, memory, clock.now())
+  return { state, keys, ledger, journal, memory, places }
+}
+
+/** Whole files go, and never the last: on a small disk they must be small enough for the bound to be kept. */
+function fileBytesOf(journalBytes: number): number {
+  return Math.min(LARGEST_FILE, Math.max(SMALLEST_FILE, journalBytes / 8))
 }
 
 function restoredLogs(config: Config, { install }: State, ledger: Ledger): Logs {

@@ -4,6 +4,7 @@ import type { AuditEvent } from '../domain/event.ts'
 import { createLedgerFollower, type LedgerFollower } from '../ingest/follow-ledger.ts'
 import { createStoreFollower, type StoreFollower } from '../ingest/follow-store.ts'
 import { createKeyDesk } from '../ingest/key-desk.ts'
+import { resumeFeed } from '../ingest/recover.ts'
 import { createSealWorkers } from '../ingest/workers.ts'
 import { createWriter, type Writer } from '../ingest/writer.ts'
 import { createFeed } from '../journal/feed.ts'
@@ -44,7 +45,8 @@ const LAST_WAIT_MS = 2000
 
 export async function startPipeline(deps: PipelineDeps, closers: Closers): Promise<Pipeline> {
   const { config, clock, log } = deps
-  const { journal, ledger, keys, memory } = deps.foundation
+  const { journal, ledger, keys, memory, places } = deps.foundation
+  const end = journal.nextFeed
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(deps.fatal)
   const fatal = failed.reject
@@ -59,10 +61,11 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     log,
   })
   closers.push(() => store.close())
-  const ledgerFollower = createLedgerFollower({ feed, fromFeed: journal.oldestFeed, ledger, clock })
+  const fromFeed = resumeFeed(places, (origin) => ledger.size(origin), end)
+  const ledgerFollower = createLedgerFollower({ feed, fromFeed, ledger, clock })
   const storeFollower = createStoreFollower({
     feed,
-    fromFeed: journal.oldestFeed,
+    resume: (stored) => resumeFeed(places, (origin) => stored.get(origin)?.next ?? 0, end),
     inserts: store.inserts,
     rows: (frames, from) => workers.rows(frames, from),
     clock,
