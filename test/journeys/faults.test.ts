@@ -31,28 +31,21 @@ test('whatever a write answers, and whichever it is: all that was acknowledged i
   expect(outcomes.ended).toBeGreaterThan(3)
 }, 120_000)
 
-test('a ledger that cannot be written at the end of a month ends the server: nobody waits for ever', async () => {
+test.each([
+  ['the ledger', (path: string) => path.endsWith('/checkpoint')],
+  ['the journal', (path: string) => path.endsWith('.wdj')],
+])('when %s cannot be written at the end of a month the server ends: nobody waits for ever', async (_, isMeant) => {
   const clock = movableClock(Date.parse('2026-11-30T23:59:00.000Z'))
-  let isBroken = false
-  const files: Files = {
-    ...realFiles,
-    replace: (path, bytes) =>
-      isBroken && path.endsWith('/checkpoint')
-        ? Promise.reject(fileError(path, 'write', Object.assign(new Error(), { code: 'ENOSPC' })))
-        : realFiles.replace(path, bytes),
-  }
-  const whodid = await aServer({
-    clock: { ...clock, later: (ms, call) => hasty.later(ms, call) },
-    files,
-    config: NO_STORE,
-  })
+  const disk = breakableFiles(isMeant)
+  const hastyClock = { ...clock, later: (ms: number, call: () => void) => hasty.later(ms, call) }
+  const whodid = await aServer({ clock: hastyClock, files: disk.files, config: NO_STORE })
   await whodid.send(anEvent(1))
-  isBroken = true
+  disk.break()
   clock.moveTo(Date.parse('2026-12-01T00:00:01.000Z'))
 
   const answer = await whodid.call('POST', '/v1/events', JSON.stringify(anEvent(2)))
   expect(answer.status).toBeGreaterThanOrEqual(500)
-  await expect(whodid.server.failed).rejects.toThrow(/checkpoint: the disk is full/)
+  await expect(whodid.server.failed).rejects.toThrow(/the disk is full/)
   await whodid.server.close()
 })
 
@@ -106,6 +99,40 @@ async function use(whodid: AServer, acknowledged: Pick<Receipt, 'results'>[]): P
     await new Promise<void>((resolve) => hasty.later(2500, resolve))
   }
   return undefined
+}
+
+/** Files of which some cannot be written any more from some time on. */
+function breakableFiles(isMeant: (path: string) => boolean): { readonly files: Files; break(): void } {
+  let isBroken = false
+  const refuse = (path: string): void => {
+    if (isBroken && isMeant(path)) throw fileError(path, 'write', Object.assign(new Error('full'), { code: 'ENOSPC' }))
+  }
+  return {
+    break: () => (isBroken = true),
+    files: {
+      ...realFiles,
+      async replace(path, bytes) {
+        refuse(path)
+        await realFiles.replace(path, bytes)
+      },
+      async open(path) {
+        const file = await realFiles.open(path)
+        return {
+          path,
+          get sizeBytes() {
+            return file.sizeBytes
+          },
+          async append(parts) {
+            refuse(path)
+            await file.append(parts)
+          },
+          sync: () => file.sync(),
+          truncate: (size) => file.truncate(size),
+          close: () => file.close(),
+        }
+      },
+    },
+  }
 }
 
 /** Opens the folder as the next server would, and looks at the leaves that the journal holds. */
