@@ -298,6 +298,9 @@ describe('a reader sees what it may', () => {
     expect(await store.reads.get(idOf(50_000), onlyBob)).toBeUndefined()
     expect(await store.reads.sealed(idOf(50_000), onlyBob, () => [])).toBeUndefined()
     expect((await store.reads.summary({ query, asOf: AS_OF }, onlyBob)).total).toBe(2)
+    const tail = await store.reads.after({ query, afterFeed: 49_999, asOf: 50_004, limit: 10 }, onlyBob)
+    expect(feeds(tail.events)).toEqual([3, 4])
+    expect((await store.reads.countsByLog(onlyBob)).get(log)).toBe(2)
   })
 
   test('no hidden field: not in events, conditions, facets, states or proofs', async () => {
@@ -305,6 +308,9 @@ describe('a reader sees what it may', () => {
     const [first] = await listed('source:reading', visibility)
     expect(first?.user).toEqual({ email: 'ada@example.com' })
     expect(first?.event.original).toBeUndefined()
+    const tail = await store.reads.after({ query, afterFeed: 49_999, asOf: 50_000, limit: 1 }, visibility)
+    expect(tail.events).toEqual([first])
+    expect(await store.reads.get(idOf(50_000), visibility)).toEqual(first)
     await expect(listed('user.name:ada', visibility)).rejects.toMatchObject({ code: 'invalid_query' })
     const summary = await store.reads.summary({ query, asOf: AS_OF }, visibility)
     expect(summary.facets.map((facet) => facet.field)).not.toContain('actor')
