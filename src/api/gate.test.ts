@@ -43,6 +43,15 @@ test('a used or wrong link is refused, and that is an event', async () => {
   expect(api.trail).toMatchObject([{ event: { action: 'sign-in', outcome: 'failure' }, user: { kind: 'anonymous' } }])
 })
 
+test('whoever tries many links does not flood the trail', async () => {
+  const attempt = () => api.app.inject({ method: 'POST', url: '/v1/session', payload: { secret: 'guess' } })
+  for (let n = 0; n < 50; n++) expect((await attempt()).statusCode).toBe(401)
+  api.pass(60_000)
+
+  expect(api.trail).toHaveLength(2)
+  expect(api.trail[1]?.event).toMatchObject({ action: 'sign-in', reason: expect.stringContaining('49 more times') })
+})
+
 test('signing out ends the session', async () => {
   const cookie = await signedIn()
   const headers = { cookie, origin: 'http://localhost:80' }

@@ -44,7 +44,7 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
       return deps.auth.signIn(secret, sessionCookie(request))
     } catch (error) {
       if (error instanceof AuditError && error.code === 'unauthenticated') {
-        trail.record(request, undefined, { ...SIGN_IN, outcome: 'failure', reason: error.message })
+        trail.recordOnce(request, undefined, { ...SIGN_IN, outcome: 'failure', reason: error.message })
       }
       throw error
     }

@@ -10,7 +10,9 @@ import type { ApiDeps } from './deps.ts'
 /** Our own trail: what callers did here, as events of stream `whodid`. */
 export interface Trail {
   record(request: FastifyRequest, caller: Caller | undefined, act: Act): void
-  /** A refusal. Repeats of the same one within a minute become one more event that counts them. */
+  /** The same, but repeats within a minute become one more event that counts them: nobody can flood the trail from outside. */
+  recordOnce(request: FastifyRequest, caller: Caller | undefined, act: Act & { readonly reason: string }): void
+  /** A refusal, recorded once. */
   refused(request: FastifyRequest, caller: Caller | undefined, permission: Permission, reason: string): void
 }
 
@@ -30,24 +32,27 @@ export function createTrail(deps: Pick<ApiDeps, 'trail' | 'clock'>): Trail {
   const record: Trail['record'] = (request, caller, act) =>
     deps.trail({ ...trailEvent(caller, act, deps.clock.now()), ...originOf(request) })
   const repeats = new Map<string, { count: number }>()
+  const recordOnce: Trail['recordOnce'] = (request, caller, act) => {
+    const key = [caller?.id ?? request.ip, request.method, request.routeOptions.url ?? ''].join(' ')
+    const repeated = repeats.get(key)
+    if (repeated !== undefined) repeated.count += 1
+    if (repeated !== undefined || repeats.size >= MAX_REPEATS) return
+    const counted = { count: 0 }
+    repeats.set(key, counted)
+    record(request, caller, act)
+    deps.clock.later(REPEAT_MS, () => {
+      repeats.delete(key)
+      if (counted.count === 0) return
+      record(request, caller, { ...act, reason: `${act.reason} (${counted.count} more times within a minute)` })
+    })
+  }
   return {
     record,
+    recordOnce,
     refused(request, caller, permission, reason) {
       // Without any credential nobody has tried anything: a browser that is not signed in, a probe.
       if (caller === undefined && !sentCredential(request) && request.method === 'GET') return
-      const key = [caller?.id ?? request.ip, request.method, request.routeOptions.url ?? ''].join(' ')
-      const repeated = repeats.get(key)
-      if (repeated !== undefined) repeated.count += 1
-      if (repeated !== undefined || repeats.size >= MAX_REPEATS) return
-      const counted = { count: 0 }
-      repeats.set(key, counted)
-      const act = refusalAct(permission, reason)
-      record(request, caller, act)
-      deps.clock.later(REPEAT_MS, () => {
-        repeats.delete(key)
-        if (counted.count === 0) return
-        record(request, caller, { ...act, reason: `${reason} (${counted.count} more times within a minute)` })
-      })
+      recordOnce(request, caller, refusalAct(permission, reason))
     },
   }
 }
@@ -56,10 +61,10 @@ const REPEAT_MS = 60_000
 /** Beyond so many different refusals in a minute a flood is under way, and it is on record. */
 const MAX_REPEATS = 1_000
 
-function refusalAct(permission: Permission, reason: string): Act {
+function refusalAct(permission: Permission, reason: string) {
   const [action, type] = ASKED[permission]
   const authz: Authz = { decision: 'deny', permission, reason, engine: 'whodid' }
-  return { action, category: 'api', type: 'denied', outcome: 'failure', resource: { type }, reason, authz }
+  return { action, category: 'api', type: 'denied', outcome: 'failure', resource: { type }, reason, authz } as const
 }
 
 /** What somebody tried who lacks a permission: action and type of the thing. */
