@@ -85,6 +85,21 @@ test.each([
   expect(store.stored.get(LOG)).toEqual([0, 1])
 })
 
+test('until the store has said what it has, what the journal has let go of is searchable', async () => {
+  const path = await aPath()
+  await path.send([anEvent(1)])
+  const asked = Promise.withResolvers<void>()
+  const store = memoryStore()
+  const positions = async () => {
+    await asked.promise
+    return store.positions()
+  }
+  const followed = follow(path, { ...store, positions }, { trimmedFeed: 0 })
+  expect(followed.follower.asOf).toBe(0)
+  asked.resolve()
+  await caughtUp(path, followed)
+})
+
 test('what no waiting mends ends it', async () => {
   const path = await aPath()
   await path.send([anEvent(1)])
@@ -151,6 +166,7 @@ interface Followed {
 function follow(path: AWritePath, inserts: Inserts, more: Partial<StoreFollowerDeps> = {}): Followed {
   const follower = createStoreFollower({
     feed: createFeed(path.journal),
+    trimmedFeed: 0,
     resume: () => 1,
     inserts,
     rows: async (frames, from) => {

@@ -14,7 +14,7 @@ import type { SealWorkers } from './workers.ts'
 export interface StoreFollower {
   /** Works until `signal` aborts; waits for the engine as long as it takes. */
   run(signal: AbortSignal): Promise<void>
-  /** Highest feed number up to which every log's rows are searchable; -1 for none. */
+  /** Highest feed number up to which every log's rows are searchable; 0 for none. */
   readonly asOf: number
   /** Calls back whenever `asOf` has grown. */
   onSearchable(call: () => void): { cancel(): void }
@@ -22,6 +22,8 @@ export interface StoreFollower {
 
 export interface StoreFollowerDeps {
   readonly feed: Feed
+  /** Everything up to this feed number is in the store, whatever it says: the journal has let go of it. */
+  readonly trimmedFeed: number
   /** Where to go on, given what the store has of each log. */
   readonly resume: (stored: ReadonlyMap<string, LogPosition>) => number
   readonly inserts: Inserts
@@ -46,7 +48,7 @@ const RETRY_MS = 10_000
 export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
   const gathered = gather(deps.batchRows ?? BATCH_ROWS)
   const listeners = new Set<() => void>()
-  let asOf = -1
+  let asOf = deps.trimmedFeed
 
   function advance(feed: number): void {
     if (feed <= asOf) return

@@ -58,6 +58,20 @@ test('what is older than ten minutes is in the books, and not in the windows', a
   expect(await after.send([anEvent('other')], { idempotencyKey: 'old' })).toMatchObject({ kept: 1 })
 })
 
+test('many frames are one place: what is read again is little, and what is kept of them too', async () => {
+  const folder = aFolder()
+  const before = await aWritePath({ folder })
+  for (let n = 0; n < 30; n++) await before.send([anEvent(n)])
+  await before.writer.beat('start')
+  for (let n = 30; n < 35; n++) await before.send([anEvent(n)])
+  await before.close()
+  const { places } = await aWritePath({ folder })
+  expect(places).toEqual([
+    { log: 'acme/n1/default/2026-11', next: 37, firstFeed: 1 },
+    { log: 'acme/n1/whodid/2026-11', next: 2, firstFeed: 32 },
+  ])
+})
+
 test('ledger and store go on at the first frame that they do not have whole', () => {
   const places = [
     { log: 'a', next: 100, firstFeed: 1 },

@@ -18,11 +18,12 @@ import {
   viewOf,
 } from './payload.ts'
 
-/** Which indexes of which log a frame holds. */
+/** Which indexes of which log a run of frames holds. There may be frames of other logs among them. */
 export interface FramePlace {
   readonly log: string
   /** Index behind its last event. */
   readonly next: number
+  /** Of its first frame. */
   readonly firstFeed: number
 }
 
@@ -35,6 +36,7 @@ export interface Recovered {
 }
 
 const WINDOW_MS = 600_000
+const PLACE_EVENTS = 10_000
 
 /**
  * Reads the journal once, oldest frame first. Books, logs and windows come out as they were when the last durable frame was
@@ -47,7 +49,7 @@ export async function recover(
   now: number,
 ): Promise<readonly FramePlace[]> {
   refuseShortened(journal.nextFrame, into.books.nextFrame)
-  const places: FramePlace[] = []
+  const places = createPlaces()
   for await (const frame of journal.readFrom(0)) {
     const payload = parsePayload(frame.payload, frame.events)
     const { header } = payload
@@ -55,13 +57,31 @@ export async function recover(
     if (header.log !== undefined && header.first !== undefined) {
       const next = header.first + frame.events
       into.logs.restore(header.log, next, header.system === 'log.closed', grownBy(header, frame.events))
-      places.push({ log: header.log, next, firstFeed: frame.firstFeed })
+      places.add({ log: header.log, next, firstFeed: frame.firstFeed })
     }
     if (header.received < now - WINDOW_MS) continue
     if (header.idempotency !== undefined) into.idempotency.restore(header.idempotency, header.received)
     addToWindow(into.duplicates, payload)
   }
-  return places
+  return places.list
+}
+
+/** One place for many frames: after a long outage there are millions of them. */
+function createPlaces() {
+  const list: FramePlace[] = []
+  const newest = new Map<string, { readonly at: number; readonly firstFeed: number }>()
+  return {
+    list,
+    add(place: FramePlace): void {
+      const known = newest.get(place.log)
+      if (known !== undefined && place.firstFeed - known.firstFeed < PLACE_EVENTS) {
+        list[known.at] = { ...place, firstFeed: known.firstFeed }
+        return
+      }
+      newest.set(place.log, { at: list.length, firstFeed: place.firstFeed })
+      list.push(place)
+    },
+  }
 }
 
 /**

@@ -65,6 +65,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   const ledgerFollower = createLedgerFollower({ feed, fromFeed, ledger, clock })
   const storeFollower = createStoreFollower({
     feed,
+    trimmedFeed: journal.oldestFeed - 1,
     resume: (stored) => resumeFeed(places, (origin) => stored.get(origin)?.next ?? 0, end),
     inserts: store.inserts,
     rows: (frames, from) => workers.rows(frames, from),
