@@ -41,8 +41,13 @@ const BATCH_ROWS = 10_000
 const BATCH_BYTES = 16 * 1024 * 1024
 /** Rows that one thread encodes in one go. */
 const PIECE_ROWS = 2500
-/** An insert costs the engine 13 ms whatever its size: few of them while little comes. */
-const SPACING_MS = 300
+/**
+ * An insert costs the engine 13 ms whatever its size, and small parts are merged again and again: while much comes, few
+ * large ones; while little comes, soon.
+ */
+const SPACING_MS = 250
+const BUSY_SPACING_MS = 900
+const BUSY_ROWS = 1000
 const RETRY_MS = 10_000
 
 export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
@@ -68,7 +73,8 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
       for (const [log, own] of byLog(frames)) await insertPatiently(log, own, positions, signal)
       const last = frames.at(-1)
       if (last !== undefined) advance(last.firstFeed + last.events - 1)
-      if (!areMore) await pause(deps.clock, Math.max(0, began + SPACING_MS - deps.clock.now()), signal)
+      const spacing = rowsOf(frames) < BUSY_ROWS ? SPACING_MS : BUSY_SPACING_MS
+      if (!areMore) await pause(deps.clock, Math.max(0, began + spacing - deps.clock.now()), signal)
     }
   }
 
@@ -198,6 +204,10 @@ function batchLength(frames: readonly Frame[], batchRows: number): number {
     if (n > 0 && (rows > batchRows || bytes > BATCH_BYTES)) return n
   }
   return frames.length
+}
+
+function rowsOf(frames: readonly Frame[]): number {
+  return frames.reduce((sum, frame) => sum + frame.events, 0)
 }
 
 function byLog(frames: readonly Frame[]): Map<string, PlacedFrame[]> {

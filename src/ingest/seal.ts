@@ -9,6 +9,7 @@ import type { Blocks } from '../domain/sealed.ts'
 import { formatMillis } from '../domain/time.ts'
 import type { RejectReason } from '../domain/verdict.ts'
 import type { DecodeContext, DecodedEvent, Format } from '../formats/format.ts'
+import { createArena } from './arena.ts'
 import type { EventIds } from './event-id.ts'
 import { judge } from './judge.ts'
 import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, viewOf, writeRow } from './payload.ts'
@@ -190,13 +191,16 @@ interface Sealing {
   readonly targetKey: SubjectKey
 }
 
+/** Filled by one slice at a time: nothing is awaited between its first event and its last. */
+const arena = createArena()
+
 function createSealer(slice: Slice, most: number) {
   const table = Buffer.alloc(most * ROW_BYTES)
   const contents = Buffer.alloc(most * CONTENT_BYTES)
   const ids = Buffer.alloc(most * ID_BYTES)
   const recordOf = new Uint32Array(most)
-  const arena: Buffer[] = []
   const r = formatMillis(slice.received)
+  arena.clear()
   let count = 0
   return {
     add(event: AuditEvent, sealing: Sealing): void {
@@ -211,12 +215,9 @@ function createSealer(slice: Slice, most: number) {
         id: viewOf(sealing.id).toString('base64url'),
         c: viewOf(commitment).toString('base64url'),
       })
-      const texts = blocks.map((text) => (text === undefined ? undefined : Buffer.from(text)))
-      const line = Buffer.from(leaf)
-      arena.push(line, ...texts.filter((text) => text !== undefined))
       writeRow(table, count * ROW_BYTES, {
-        leafBytes: line.length,
-        blockBytes: texts.map((text) => text?.length ?? -1),
+        leafBytes: arena.write(leaf),
+        blockBytes: blocks.map((text) => (text === undefined ? -1 : arena.write(text))),
         actorKey: sealing.actorKey.id,
         targetKey: blocks[2] === undefined ? 0 : sealing.targetKey.id,
         flags: sealing.natural ? FLAG_NATURAL : 0,
@@ -227,7 +228,7 @@ function createSealer(slice: Slice, most: number) {
       recordOf[count] = sealing.record
       count++
     },
-    end: () => ({ count, table, contents, arena: Buffer.concat(arena), ids, recordOf }),
+    end: () => ({ count, table, contents, arena: arena.take(), ids, recordOf }),
   }
 }
 
