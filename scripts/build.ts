@@ -5,7 +5,14 @@ import { build } from 'vite'
 
 const ROOT = join(import.meta.dirname, '..')
 const UI = join(ROOT, 'dist/ui')
-const UI_SOURCES = ['src/ui/**/*', 'src/domain/**/*', 'src/query/**/*', 'verify/*.ts', 'vite.config.ts', 'package-lock.json']
+const UI_SOURCES = [
+  'src/ui/**/*',
+  'src/domain/**/*',
+  'src/query/**/*',
+  'verify/*.ts',
+  'vite.config.ts',
+  'package-lock.json',
+]
 
 /** Builds the UI into dist/ui. */
 export async function buildUi(): Promise<void> {
@@ -15,7 +22,9 @@ export async function buildUi(): Promise<void> {
 /** Whether the UI is missing or older than what it is made of. */
 export function isUiStale(): boolean {
   const built = modified(join(UI, 'index.html'))
-  return UI_SOURCES.some((pattern) => globSync(pattern, { cwd: ROOT }).some((file) => modified(join(ROOT, file)) > built))
+  return UI_SOURCES.some((pattern) =>
+    globSync(pattern, { cwd: ROOT }).some((file) => modified(join(ROOT, file)) > built),
+  )
 }
 
 function modified(file: string): number {

@@ -71,8 +71,8 @@ export async function aServer(
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('end', () => {
-        const body = Buffer.concat(chunks)
-        const bytes = response.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
+        const sentBytes = Buffer.concat(chunks)
+        const bytes = response.headers['content-encoding'] === 'gzip' ? gunzipSync(sentBytes) : sentBytes
         const text = bytes.toString()
         resolve({
           status: response.statusCode ?? 0,

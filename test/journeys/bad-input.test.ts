@@ -10,7 +10,7 @@ const recordWith = (more: string) => `{"event":{"action":"a","reason":"${CANARY}
 /** What is wrong with a record, and the code of its rejection. */
 const BAD: readonly (readonly [string | Buffer, string])[] = [
   [`{"event":{"action":"${CANARY}"`, 'not_json'],
-  [`${CANARY}`, 'not_json'],
+  [CANARY, 'not_json'],
   [`["${CANARY}"]`, 'wrong_type'],
   [recordWith(`"user":{"name":7}`), 'wrong_type'],
   [recordWith(`"message":"${'x'.repeat(20 * 1024 * 1024)}"`), 'too_large'],
