@@ -1,3 +1,4 @@
+import { isAtOrBelow, LEAF_PATHS, POSITION_PATHS } from '../domain/fields.ts'
 import type { FieldRule, Visibility } from '../query/visibility.ts'
 import { judgedVisibility } from '../query/visibility.ts'
 import type { Scope } from '../state/tokens.ts'
@@ -41,22 +42,8 @@ function isGranted(caller: Caller | undefined, permission: Permission): boolean 
   return permission !== 'LEDGER_READ' || !caller.hide.some(isInLeaf)
 }
 
-/** What a leaf says in the clear (docs/ledger.md, Leaf). */
-const LEAF_FIELDS = [
-  '@timestamp',
-  'event.id',
-  'event.dataset',
-  'event.action',
-  'event.outcome',
-  'event.ingested',
-  'whodid.source',
-  'whodid.stream',
-  'whodid.log',
-  'whodid.index',
-]
-
 function isInLeaf(hidden: string): boolean {
-  return LEAF_FIELDS.some((field) => field === hidden || field.startsWith(`${hidden}.`))
+  return [...LEAF_PATHS, ...POSITION_PATHS].some((field) => isAtOrBelow(field, hidden))
 }
 
 function visibilityOf(caller: Caller | undefined): Visibility {

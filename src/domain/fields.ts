@@ -63,7 +63,9 @@ export function isAtOrBelow(path: string, root: string): boolean {
 }
 
 const PLACE = ['source', 'client', 'user_agent']
-const HEADER = new Set([
+
+/** What a leaf says in the clear (docs/ledger.md, Leaf), and where it stands. */
+export const LEAF_PATHS: readonly string[] = [
   '@timestamp',
   'event.id',
   'event.dataset',
@@ -71,13 +73,9 @@ const HEADER = new Set([
   'event.outcome',
   'event.ingested',
   'whodid.source',
-  'whodid.stream',
-  'whodid.log',
-  'whodid.index',
-  'whodid.imported',
-  'whodid.conflict',
-  'whodid.duplicate_of',
-])
+]
+export const POSITION_PATHS: readonly string[] = ['whodid.stream', 'whodid.log', 'whodid.index']
+const HEADER = new Set([...LEAF_PATHS, ...POSITION_PATHS, 'whodid.imported', 'whodid.conflict', 'whodid.duplicate_of'])
 
 let fields: ReadonlyMap<string, Field> | undefined
 

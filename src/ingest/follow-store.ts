@@ -3,7 +3,7 @@ import type { SealedEvent } from '../domain/sealed.ts'
 import type { Feed } from '../journal/feed.ts'
 import type { Frame } from '../journal/frame.ts'
 import { type Clock, pause } from '../lib/clock.ts'
-import type { Inserts, LogPosition } from '../store/store.ts'
+import type { Inserts, LogPosition } from '../store/insert.ts'
 import { eventsOf, parsePayload } from './payload.ts'
 import type { SealWorkers } from './workers.ts'
 

@@ -13,7 +13,7 @@ export interface SealTask {
   readonly id: number
   readonly slice: Omit<Slice, 'records'>
   /** All records in one buffer; spans are pairs of offset and length. */
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   readonly spans: Uint32Array
   /** What else is known of each record; left out where nothing is of any. */
   readonly known?: readonly Omit<SliceRecord, 'bytes'>[]

@@ -12,3 +12,20 @@ export const trailFormat: Format = {
     return { kind: 'events', events: [{ event }] }
   },
 }
+
+/** Told once a batch: each of its conflicting events is marked as well. `now` is in milliseconds since 1970. */
+export function conflictAlarm(source: string, count: number, now: number): AuditEvent {
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: {
+      kind: 'alert',
+      dataset: 'whodid.intake',
+      action: 'conflict',
+      outcome: 'unknown',
+      category: ['configuration'],
+    },
+    user: { kind: 'system', name: 'whodid' },
+    audit: { resource: [{ type: 'source', name: source }] },
+    message: `source ${source} sent ${count} known ids with other content: both were kept and are marked whodid.conflict`,
+  }
+}

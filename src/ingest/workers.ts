@@ -121,7 +121,9 @@ function spawn(options: SealWorkersOptions): Worker {
 }
 
 function post(thread: Thread, task: Task): void {
-  thread.worker.postMessage(task)
+  // The records of a slice were copied for it; frames are shared with others and stay.
+  const moved = task.kind === 'seal' ? [task.bytes.buffer] : []
+  thread.worker.postMessage(task, moved)
 }
 
 function failAll(thread: Thread): void {

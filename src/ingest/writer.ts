@@ -6,6 +6,7 @@ import { NOTHING } from '../domain/accounting.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
+import { type RecordSlice, receiptOf, slicesOf } from './batch.ts'
 import { type Books, SYSTEM_SOURCE } from './books.ts'
 import { decide } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
@@ -14,6 +15,8 @@ import type { Logs, OpenLog } from './logs.ts'
 import { type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
 import { type SealedSlice, type Slice, type SliceRecord, TRAIL_FORMAT } from './seal.ts'
 import { systemEvent, type SystemAction } from './system-leaves.ts'
+import { conflictAlarm } from './trail.ts'
+import { createTurns } from './turns.ts'
 
 /** A source as the writer sees it. */
 export interface SourceInfo {
@@ -58,20 +61,10 @@ export interface Writer {
 
 const TRAIL_STREAM = 'whodid'
 const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authenticated: true }
-const SLICE_RECORDS = 200
-const SLICE_BYTES = 1024 * 1024
 const QUEUE_BYTES = 256 * 1024 * 1024
 const SEAL_ATTEMPTS = 3
 const MINUTE_MS = 60_000
 const QUIET_MS = 600_000
-
-/** Appends one frame at its turn. They take turns in the order in which they came, whatever order they are sealed in. */
-type Turn = () => Promise<void>
-
-/** In an object, so that awaiting the turn does not await the disk. */
-interface Appended<T> {
-  readonly durable: Promise<T>
-}
 
 /**
  * The write path from records to the journal: judge, seal, commit. Only one exists. Indexes, feed numbers and `r` are
@@ -79,34 +72,14 @@ interface Appended<T> {
  */
 export function createWriter(deps: WriterDeps): Writer {
   const { journal, logs, books, clock } = deps
-  const queue: Turn[] = []
+  const turns = createTurns()
   let queuedBytes = 0
   let lastReceived = books.received
-  let draining: Promise<void> | undefined
-  /** What kept a leaf of the ledger's own from being written. Nothing may take an index behind the place it leaves. */
-  let failure: Error | undefined
 
   /** Receive time never goes backwards, whatever the clock does. */
   function receive(): number {
     lastReceived = Math.max(lastReceived, clock.now())
     return lastReceived
-  }
-
-  function enqueue<T>(turn: () => Promise<Appended<T>>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const unlessFailed = async (): Promise<Appended<T>> => {
-        if (failure !== undefined) throw failure
-        return turn()
-      }
-      queue.push(() => unlessFailed().then(({ durable }) => void durable.then(resolve, reject), reject))
-      draining ??= drain()
-    })
-  }
-
-  async function drain(): Promise<void> {
-    for (let turn = queue.shift(); turn !== undefined; turn = queue.shift()) await turn()
-    // In the same step that found the queue empty: whoever comes later begins anew.
-    draining = undefined
   }
 
   /** A thread that ends takes with it what it worked on; another one does it then. */
@@ -161,7 +134,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
     // Its turn reports a failure; until then nobody else listens.
     sealing.catch(() => undefined)
-    const decided = enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) }))
+    const decided = turns.enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) }))
     return { sealing, decided: decided.finally(() => (queuedBytes -= bytes)) }
   }
 
@@ -201,10 +174,10 @@ export function createWriter(deps: WriterDeps): Writer {
       const record = { bytes: Buffer.from(JSON.stringify(event)) }
       return seal(sliceOf(source, log, received, TRAIL_FORMAT, [record]))
     }
-    return enqueue(async () => {
+    return turns.enqueue(async () => {
       const leaf = await sealed().catch((error: unknown) => {
-        failure = error instanceof Error ? error : new Error(String(error))
-        throw failure
+        turns.fail(error instanceof Error ? error : new Error(String(error)))
+        throw error
       })
       const place = { log: log.origin, first: log.next }
       const header = { source: SYSTEM_SOURCE, received, ...place, accounting: NOTHING, system: action }
@@ -285,9 +258,7 @@ export function createWriter(deps: WriterDeps): Writer {
       const due = logs.open.filter((log) => isDue(log, when, received))
       await Promise.all(due.map((log) => system(log, received, 'heartbeat', async () => heartbeat(log))))
     },
-    async settled() {
-      await draining
-    },
+    settled: () => turns.settled(),
   }
 }
 
@@ -296,11 +267,6 @@ type HeaderExtra = Pick<PayloadHeader, 'cursor' | 'idempotency'>
 interface Decision {
   readonly results: readonly RecordResult[]
   readonly conflicts: number
-}
-
-interface RecordSlice {
-  readonly format: string
-  readonly records: readonly SourceRecord[]
 }
 
 interface Taken {
@@ -328,56 +294,7 @@ function sliceOf(
   }
 }
 
-/**
- * Cuts a batch so that two threads share it and none holds up the others: latency is the longest slice. An empty batch is
- * one empty slice, since it may carry a cursor.
- */
-function slicesOf(batch: readonly SourceRecord[], idempotencyKey: string | undefined) {
-  const slices: { format: string; records: SourceRecord[] }[] = []
-  let bytes = 0
-  for (const [n, record] of batch.entries()) {
-    const last = slices.at(-1)
-    const named = idempotencyKey === undefined ? record : { ...record, naturalId: `idem:${idempotencyKey}:${n}` }
-    const full = last === undefined || last.records.length >= SLICE_RECORDS || bytes + record.bytes.length > SLICE_BYTES
-    if (full || last.format !== record.format) {
-      slices.push({ format: record.format, records: [named] })
-      bytes = 0
-    } else last.records.push(named)
-    bytes += record.bytes.length
-  }
-  return slices.length > 0 ? slices : [{ format: TRAIL_FORMAT, records: [] }]
-}
-
-function receiptOf(results: readonly RecordResult[]): Receipt {
-  const count = (key: string): number => results.filter((each) => key in each).length
-  return {
-    received: results.length,
-    kept: count('id'),
-    dropped: count('dropped'),
-    duplicate: count('duplicate'),
-    rejected: count('rejected'),
-    shed: 0,
-    results,
-  }
-}
-
 function queueFull(): AuditError {
   const hint = 'send again after the time in Retry-After; the machine seals more slowly than records arrive'
   return new AuditError('busy', 'more is waiting to be sealed than memory allows', { retryAfterMs: 1000, hint })
-}
-
-function conflictAlarm(source: string, count: number, now: number): AuditEvent {
-  return {
-    '@timestamp': new Date(now).toISOString(),
-    event: {
-      kind: 'alert',
-      dataset: 'whodid.intake',
-      action: 'conflict',
-      outcome: 'unknown',
-      category: ['configuration'],
-    },
-    user: { kind: 'system', name: 'whodid' },
-    audit: { resource: [{ type: 'source', name: source }] },
-    message: `source ${source} sent ${count} known ids with other content: both were kept and are marked whodid.conflict`,
-  }
 }

@@ -11,7 +11,8 @@ import { judgedVisibility } from '../query/visibility.ts'
 import type { FieldRule } from '../query/visibility.ts'
 import { encodeRows } from './encode.ts'
 import { openStore } from './store.ts'
-import type { InsertBatch, Store } from './store.ts'
+import type { InsertBatch } from './insert.ts'
+import type { Store } from './store.ts'
 
 const ALL = judgedVisibility(undefined, new Map())
 const NOW = Date.parse('2026-11-24T12:00:00.000Z')

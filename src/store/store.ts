@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { AuditError } from '../domain/errors.ts'
-import type { SealedEvent } from '../domain/sealed.ts'
 import { createConnection, gated, Refused } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { startEngine } from './engine.ts'
 import type { EngineState } from './engine.ts'
-import { createInserts } from './insert.ts'
+import { createInserts, type Inserts } from './insert.ts'
 import { createReads } from './read.ts'
 import type { Reads } from './reads.ts'
 import { migrate } from './schema.ts'
@@ -33,42 +32,6 @@ export interface StoreOptions {
   readonly onEngine?: (pid: number) => void
   /** For an operator; never contents of events. */
   readonly log: (message: string) => void
-}
-
-/** The writer's side. Calls for one log must not overlap. */
-export interface Inserts {
-  /**
-   * For each log that has rows: where to go on. The store is the record of its own position. Own inserts that may still
-   * run are ended first, so nothing arrives after the answer.
-   */
-  positions(signal?: AbortSignal): Promise<ReadonlyMap<string, LogPosition>>
-  /**
-   * Stores a batch whole and exactly once, and resolves when it is searchable. Waits for the engine as long as it takes:
-   * rejects only when `signal` aborts, or for what waiting cannot mend. A row that the engine refuses is stored without
-   * typed columns and told to `onRefused`.
-   */
-  insert(batch: InsertBatch, signal?: AbortSignal): Promise<void>
-}
-
-export interface LogPosition {
-  /** Index behind the highest that is stored. */
-  readonly next: number
-  /** Fewer than `next`: some were never stored. */
-  readonly rows: number
-  /** Feed number of the last one that is. */
-  readonly feed: number
-}
-
-/** Whole frames of one log, consecutive indexes, at most 10,000 rows. */
-export interface InsertBatch {
-  readonly log: string
-  readonly first: number
-  readonly last: number
-  /** What `encodeRows` made, in order. */
-  readonly blocks: readonly Uint8Array[]
-  /** The same events again; asked for only when the engine refuses the batch. */
-  readonly events: () => Promise<readonly SealedEvent[]>
-  readonly onRefused: (event: SealedEvent, reason: string) => void
 }
 
 /**

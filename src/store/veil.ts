@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AuditEvent, Json } from '../domain/event.ts'
-import { blockOf, isAtOrBelow } from '../domain/fields.ts'
+import { blockOf, isAtOrBelow, LEAF_PATHS } from '../domain/fields.ts'
 import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { BlockName } from '../domain/sealed.ts'
 import { HIDDEN_WITH_ANY } from '../query/resolve.ts'
@@ -31,15 +31,6 @@ export function seesLeaf(visibility: Visibility): boolean {
   return LEAF_PATHS.every((path) => sees(visibility, path))
 }
 
-const LEAF_PATHS = [
-  '@timestamp',
-  'event.id',
-  'event.dataset',
-  'event.action',
-  'event.outcome',
-  'event.ingested',
-  'whodid.source',
-]
 const ROOTS: Readonly<Record<BlockName, readonly string[]>> = {
   actor: ['user'],
   place: ['source', 'client', 'user_agent'],
