@@ -1,6 +1,6 @@
 import type { AuditEvent, Json, JsonObject, Outcome } from './event.ts'
 import type { Blocks } from './sealed.ts'
-import { formatTime, parseTime } from './time.ts'
+import { formatTime, isPlainTime, parseTime } from './time.ts'
 
 /** What a leaf says of an event in the clear (docs/ledger.md, Leaf). No free text can enter. */
 export interface EventHeader {
@@ -117,7 +117,7 @@ function isImported(leaf: LeafHeader): boolean {
 function headerTime(timestamp: string): string | undefined {
   const micros = parseTime(timestamp)
   if (micros === undefined || micros < FIRST || micros >= LAST) return undefined
-  if (timestamp.length === 24 && timestamp.endsWith('Z') && timestamp.charAt(10) === 'T') return timestamp
+  if (isPlainTime(timestamp)) return timestamp
   return formatTime(Math.floor(micros / 1000) * 1000)
 }
 

@@ -26,6 +26,11 @@ function parseAny(text: string): Micros | undefined {
   return date.getTime() * 1000 + micros - offsetMinutes(zone) * 60_000_000
 }
 
+/** Whether a text that `parseTime` reads is written just as `formatTime` would write it, with milliseconds. */
+export function isPlainTime(text: string): boolean {
+  return text.length === 24 && text.charAt(10) === 'T' && text.endsWith('Z')
+}
+
 /** RFC 3339 in UTC: milliseconds, or microseconds where they say more. */
 export function formatTime(micros: Micros): string {
   const ms = Math.floor(micros / 1000)

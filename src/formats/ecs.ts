@@ -1,5 +1,5 @@
 import type { AuditEvent, JsonObject, Resource } from '../domain/event.ts'
-import { formatTime, parseTime } from '../domain/time.ts'
+import { formatTime, isPlainTime, parseTime } from '../domain/time.ts'
 import { shapedEvent } from './ecs-shape.ts'
 import type { DecodeContext, Decoded, Format, Reject } from './format.ts'
 import { losesNothing } from './json-loss.ts'
@@ -101,8 +101,9 @@ function decodedOf(read: RecordJson, { record, truncated }: Cut, context: Decode
 }
 
 function timeOf(record: JsonObject, context: DecodeContext): { readonly time: string; readonly trust: string[] } {
-  const micros = parseTime(stringIn(record, '@timestamp') ?? '')
-  if (micros !== undefined) return { time: formatTime(micros), trust: [] }
+  const said = stringIn(record, '@timestamp') ?? ''
+  const micros = parseTime(said)
+  if (micros !== undefined) return { time: isPlainTime(said) ? said : formatTime(micros), trust: [] }
   return { time: new Date(context.now).toISOString(), trust: ['time:collected'] }
 }
 

@@ -39,8 +39,8 @@ export interface StoreFollowerDeps {
 
 const BATCH_ROWS = 10_000
 const BATCH_BYTES = 16 * 1024 * 1024
-/** Rows that one thread encodes in one go. */
-const PIECE_ROWS = 2500
+/** Rows that a seal thread encodes in one go: few, and one piece at a time, so that no acknowledgement waits for them. */
+const PIECE_ROWS = 400
 /**
  * An insert costs the engine 13 ms whatever its size, and small parts are merged again and again: while much comes, few
  * large ones; while little comes, soon.
@@ -111,14 +111,15 @@ export function createStoreFollower(deps: StoreFollowerDeps): StoreFollower {
     const [start, end] = [fresh[0], fresh.at(-1)]
     if (start === undefined || end === undefined) return
     if (start.first > from) deps.onMissing(log, start.first - from)
-    const blocks = await Promise.all(
-      piecesOf(fresh).map((piece) =>
-        deps.rows(
+    const blocks: Uint8Array[] = []
+    for (const piece of piecesOf(fresh)) {
+      blocks.push(
+        await deps.rows(
           piece.map(({ frame }) => frame),
           from,
         ),
-      ),
-    )
+      )
+    }
     const first = Math.max(start.first, from)
     const next = end.first + end.frame.events
     await deps.inserts.insert(

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { ChildMessage, ParentMessage, StartMessage } from './engine.ts'
 import { createFace } from './engine-face.ts'
@@ -9,6 +10,8 @@ import { openSessions } from './engine-sessions.ts'
  * a server that dies takes it along, and an interrupt of the terminal's process group is the server's to handle.
  */
 function main(): void {
+  // Where both want the processor, acknowledging comes first: rows and merges can wait. All threads to come inherit it.
+  setPriority(NICE)
   process.umask(0o077)
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => undefined)
@@ -18,6 +21,8 @@ function main(): void {
     else stop()
   })
 }
+
+const NICE = 5
 
 /** Until there is something to close. */
 let stop = endNow
