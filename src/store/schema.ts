@@ -70,7 +70,8 @@ function createEvents(database: string): string {
     INDEX x_rname arrayMap(x -> lowerUTF8(x), rname) TYPE text(tokenizer = 'array')
   ) ENGINE = MergeTree PARTITION BY (stream, period) ORDER BY (t, feed)
   SETTINGS index_granularity = 1024, min_compress_block_size = 16384, max_compress_block_size = 65536,
-    old_parts_lifetime = 60, non_replicated_deduplication_window = 1000,
+    old_parts_lifetime = 60, cleanup_delay_period = 10, max_cleanup_delay_period = 30,
+    non_replicated_deduplication_window = 1000,
     fsync_after_insert = 1, fsync_part_directory = 1`
 }
 
