@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 /** Longer than any test: about a minute of hashing. */
-const LONG = 'SELECT count() FROM numbers(10000000000) WHERE sipHash64(number) = 1'
+const LONG = 'SELECT count() FROM numbers(100000000000) WHERE sipHash64(number) = 1'
 
 /** Statements that the engine works at. It goes on listing a failed one until its session is used again. */
 async function running(): Promise<number> {
@@ -114,7 +114,7 @@ describe('a reader', () => {
   test('that goes away leaves its place to the next, with nothing in it', async () => {
     const gone = new AbortController()
     const rows =
-      "SELECT number, 'not yours' AS text FROM numbers(10000000000) WHERE sipHash64(number) = 1 OR number < 100000"
+      "SELECT number, 'not yours' AS text FROM numbers(100000000000) WHERE sipHash64(number) = 1 OR number < 100000"
     const asked = Array.from({ length: 4 }, () =>
       connection.select(rows, {}, gone.signal).catch((error: unknown) => error),
     )
@@ -174,13 +174,14 @@ test('slow reads, as many as there may be, never hold up an insert', async () =>
   await expect.poll(running).toBe(0)
 })
 
-test('while one reader takes long, what arrives is found by the others within three seconds', async () => {
+test('while one reader takes ten seconds, what arrives is found by the others within three seconds', async () => {
   const inserts = createInserts(connection)
   const gone = new AbortController()
   const slow = connection.select(LONG, {}, gone.signal).catch((error: unknown) => error)
   await expect.poll(running).toBe(1)
 
-  for (let index = 0; index < 3; index++) {
+  const began = performance.now()
+  for (let index = 0; performance.now() - began < 10_000; index++) {
     const started = performance.now()
     const event = aSealed({}, { log: 'test/n1/beside/2026-11', feed: 100 + index, index })
     const { log } = event
