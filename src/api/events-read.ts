@@ -14,7 +14,7 @@ import type { ApiDeps } from './deps.ts'
 import { parseParams, wholeNumber } from './input.ts'
 import { createRecentRuns } from './recent-runs.ts'
 import { type RunParams, resolveRun, runParams, zoneOf } from './run.ts'
-import type { Trail } from './trail.ts'
+import { readAct, type Trail } from './trail.ts'
 
 const listParams = z.strictObject({
   ...runParams,
@@ -99,14 +99,7 @@ export function addEventReadRoutes(app: FastifyInstance, deps: ApiDeps, trail: T
   }
 }
 
-const SEARCH = {
-  action: 'search',
-  category: 'database',
-  type: 'access',
-  outcome: 'success',
-  resource: { type: 'event' },
-  authz: { decision: 'allow', permission: 'EVENT_READ', engine: 'whodid' },
-} as const
+const SEARCH = readAct('search')
 
 function jsonLine(event: AuditEvent): string {
   return `${JSON.stringify(event)}\n`

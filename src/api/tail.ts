@@ -13,7 +13,7 @@ import type { ApiDeps } from './deps.ts'
 import { parseParams } from './input.ts'
 import { createRecentRuns } from './recent-runs.ts'
 import { resolveRun, runParams } from './run.ts'
-import type { Trail } from './trail.ts'
+import { readAct, type Trail } from './trail.ts'
 
 const tailParams = z.strictObject({ q: runParams.q, zone: runParams.zone })
 
@@ -63,14 +63,7 @@ export function addTailRoute(app: FastifyInstance, deps: ApiDeps, trail: Trail):
   })
 }
 
-const WATCH = {
-  action: 'watch',
-  category: 'database',
-  type: 'access',
-  outcome: 'success',
-  resource: { type: 'event' },
-  authz: { decision: 'allow', permission: 'EVENT_READ', engine: 'whodid' },
-} as const
+const WATCH = readAct('watch')
 
 interface Tail {
   readonly request: FastifyRequest

@@ -28,6 +28,18 @@ export interface Act {
   readonly authz?: Authz
 }
 
+/** Somebody who may read events did: a search, a tail. */
+export function readAct(action: string): Act {
+  return {
+    action,
+    category: 'database',
+    type: 'access',
+    outcome: 'success',
+    resource: { type: 'event' },
+    authz: { decision: 'allow', permission: 'EVENT_READ', engine: 'whodid' },
+  }
+}
+
 export function createTrail(deps: Pick<ApiDeps, 'trail' | 'clock'>): Trail {
   const record: Trail['record'] = (request, caller, act) =>
     deps.trail({ ...trailEvent(caller, act, deps.clock.now()), ...originOf(request) })
