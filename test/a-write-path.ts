@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import type { Receipt } from '../src/domain/answers.ts'
 import type { AuditEvent } from '../src/domain/event.ts'
-import { formatNamed } from '../src/formats/formats.ts'
+import { configuredFormat } from '../src/formats/formats.ts'
 import { createEventIds } from '../src/ingest/event-id.ts'
 import { createLedgerFollower } from '../src/ingest/follow-ledger.ts'
 import { createKeyDesk } from '../src/ingest/key-desk.ts'
@@ -68,7 +68,7 @@ export async function aWritePath(options: AWritePathOptions): Promise<AWritePath
   const sealing = {
     ids: createEventIds(keys.dedupe),
     keysFor: createKeyDesk(keys.subjects),
-    formatNamed: (name: string) => (name === TRAIL_FORMAT ? trailFormat : formatNamed(name)),
+    format: (name: string, options: unknown) => (name === TRAIL_FORMAT ? trailFormat : configuredFormat(name, options)),
   }
   const seal = (slice: Slice): Promise<SealedSlice> => sealSlice(slice, sealing)
   const fatal: unknown[] = []

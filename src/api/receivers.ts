@@ -26,11 +26,13 @@ export function addReceiverRoutes(app: FastifyInstance, deps: ApiDeps): void {
     const received = {
       method: request.method,
       path: below === undefined ? '' : `/${below}`,
+      query: request.url.split('?', 2)[1] ?? '',
       headers: headersOf(request),
       body: await bodyOf(request, deps.limits),
     }
     const answer = await receiver.handle(received, emitOf(request, deps), closedSignal(reply))
     void reply.code(answer.status).headers({ ...answer.headers })
+    if (answer.body instanceof Uint8Array) return reply.send(Buffer.from(answer.body))
     return answer.body === undefined ? reply.send() : reply.send(answer.body)
   }
   app.route({ method: METHODS, url: '/in/:name', config, bodyLimit, handler })

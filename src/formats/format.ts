@@ -50,5 +50,20 @@ export interface Format {
   /** The word in the configuration: `format: kubernetes-audit`. */
   readonly name: string
   readonly version: number
+  /** Where events of such records go when neither source nor kind names a stream; left out: `default`. */
+  readonly stream?: string
   decode(bytes: Uint8Array, context: DecodeContext): Decoded
+  /**
+   * The same format under the `options:` of a source, which it parses strictly. Left out: it has none. Called once per
+   * source and thread, so what is costly is compiled here. Throws AuditError `invalid_config` that names the key.
+   */
+  configure?(options: unknown): Format
+  /** Left out: every line of a file or a stream is a record. Called once per file. */
+  joiner?(): LineJoiner
+}
+
+/** Tells where records begin in a text whose records span lines. It is asked for every line in order. */
+export interface LineJoiner {
+  /** Whether this line, without its end, goes on with the record of the line before. */
+  continues(line: Uint8Array): boolean
 }

@@ -18,6 +18,18 @@ export function formatNamed(name: string): Format {
   throw new AuditError('invalid_config', `there is no format ${name}`, { hint: formatHint(name) })
 }
 
+/**
+ * A format under a source's `options:`.
+ *
+ * @throws AuditError `invalid_config` for options that it does not have.
+ */
+export function configuredFormat(name: string, options: unknown): Format {
+  const format = formatNamed(name)
+  if (options === undefined) return format
+  if (format.configure !== undefined) return format.configure(options)
+  throw new AuditError('invalid_config', `format ${name} has no options`, { hint: 'leave options out' })
+}
+
 export function formatHint(name: string): string {
   const near = nearest(name, FORMAT_NAMES)
   return near === undefined ? `known formats: ${FORMAT_NAMES.join(', ')}` : `did you mean ${near}?`

@@ -18,6 +18,7 @@ import { parseRecord } from './record-json.ts'
 export const kubernetesAudit: Format = {
   name: 'kubernetes-audit',
   version: 1,
+  stream: 'kubernetes',
   decode(bytes, context) {
     const record = parseRecord(bytes)
     if (record.kind === 'reject') return record

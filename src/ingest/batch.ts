@@ -5,6 +5,7 @@ import { TRAIL_FORMAT } from './seal.ts'
 /** Records of one batch that are sealed in one go. */
 export interface RecordSlice {
   readonly format: string
+  readonly options?: SourceRecord['options']
   readonly records: readonly SourceRecord[]
 }
 
@@ -16,14 +17,18 @@ const SLICE_BYTES = 1024 * 1024
  * one empty slice, since it may carry a cursor.
  */
 export function slicesOf(batch: readonly SourceRecord[], idempotencyKey: string | undefined): readonly RecordSlice[] {
-  const slices: { format: string; records: SourceRecord[] }[] = []
+  const slices: { format: string; options?: SourceRecord['options']; records: SourceRecord[] }[] = []
   let bytes = 0
   for (const [n, record] of batch.entries()) {
     const last = slices.at(-1)
     const named = idempotencyKey === undefined ? record : { ...record, naturalId: `idem:${idempotencyKey}:${n}` }
     const full = last === undefined || last.records.length >= SLICE_RECORDS || bytes + record.bytes.length > SLICE_BYTES
-    if (full || last.format !== record.format) {
-      slices.push({ format: record.format, records: [named] })
+    if (full || last.format !== record.format || last.options !== record.options) {
+      slices.push({
+        format: record.format,
+        ...(record.options !== undefined && { options: record.options }),
+        records: [named],
+      })
       bytes = 0
     } else last.records.push(named)
     bytes += record.bytes.length

@@ -39,7 +39,7 @@ export class Books {
     if (header.system === 'log.closed' && header.log !== undefined) this.#logs.delete(header.log)
     if (header.source === SYSTEM_SOURCE) return
     this.#sources.set(header.source, addAccounting(this.of(header.source), header.accounting))
-    if (header.cursor !== undefined) this.#cursors.set(header.source, header.cursor)
+    if (header.cursor !== undefined) this.#cursors.set(header.way ?? header.source, header.cursor)
     if (header.log === undefined || events === 0) return
     const log = this.#logs.get(header.log) ?? new Map<string, number>()
     log.set(header.source, (log.get(header.source) ?? 0) + events)

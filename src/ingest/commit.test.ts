@@ -34,7 +34,7 @@ const deps = {
   ids: createEventIds(new Uint8Array(32)),
   keysFor: async (_log: string, _day: string, wanted: readonly unknown[]) =>
     wanted.map(() => ({ id: 1, key: new Uint8Array(32) })),
-  formatNamed: () => lists,
+  format: () => lists,
 }
 
 async function decided(window: DuplicateWindow, first: number, ...records: string[]) {

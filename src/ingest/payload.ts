@@ -21,6 +21,8 @@ export interface PayloadHeader {
   /** Index of the first event in the log. */
   readonly first?: number
   readonly cursor?: string
+  /** Whose cursor it is, where several ways lead into the source. */
+  readonly way?: string
   readonly accounting: Accounting
   /** Keyed hash of an HTTP client's Idempotency-Key, and the SHA-256 of what came with it. */
   readonly idempotency?: { readonly key: string; readonly content: string }

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
-import { formatNamed } from '../formats/formats.ts'
+import type { Format } from '../formats/format.ts'
+import { configuredFormat } from '../formats/formats.ts'
 import { encodeRows } from '../store/encode.ts'
 import { createEventIds } from './event-id.ts'
 import { eventsOf, parsePayload } from './payload.ts'
@@ -27,10 +28,12 @@ const cached = new Map<string, SubjectKey>()
 const asked = new Map<number, PromiseWithResolvers<readonly SubjectKey[]>>()
 let questions = 0
 
+const formats = createFormatCache()
+
 const deps: SealDeps = {
   ids: createEventIds(seed.dedupeKey),
   keysFor,
-  formatNamed: (name) => (name === TRAIL_FORMAT ? trailFormat : formatNamed(name)),
+  format: (name, options) => (name === TRAIL_FORMAT ? trailFormat : formats.of(name, options)),
 }
 
 port.on('message', (task: Task) => {
@@ -134,4 +137,17 @@ function remember(name: string, key: SubjectKey): void {
 
 function cacheName(log: string, day: string, identity: string): string {
   return identity === '' ? `${log}\n${day}` : `${log}\n\n${identity}`
+}
+
+/** Formats under their options: compiled once, not once a slice. */
+function createFormatCache() {
+  const known = new Map<string, Format>()
+  return {
+    of(name: string, options: unknown): Format {
+      const key = options === undefined ? name : `${name} ${JSON.stringify(options)}`
+      const format = known.get(key) ?? configuredFormat(name, options)
+      known.set(key, format)
+      return format
+    },
+  }
 }

@@ -25,6 +25,8 @@ export interface Slice {
   /** Milliseconds since 1970: `r` of all its leaves. */
   readonly received: number
   readonly format: string
+  /** Of the format. */
+  readonly options?: Readonly<Record<string, unknown>>
   readonly records: readonly SliceRecord[]
 }
 
@@ -53,7 +55,7 @@ export type KeysFor = (log: string, day: string, wanted: readonly Wanted[]) => P
 export interface SealDeps {
   readonly ids: EventIds
   readonly keysFor: KeysFor
-  readonly formatNamed: (name: string) => Format
+  readonly format: (name: string, options: unknown) => Format
 }
 
 export interface SealedSlice extends SealedTable {
@@ -81,7 +83,7 @@ const COLLECTED = 'time:collected'
 
 /** Decodes, judges and seals a slice. Everything that a later stage needs to know of its events is in what it returns. */
 export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSlice> {
-  const { kept, dropped, rejected } = decodeSlice(slice, deps.formatNamed(slice.format))
+  const { kept, dropped, rejected } = decodeSlice(slice, deps.format(slice.format, slice.options))
   const day = formatMillis(slice.received).slice(0, 10)
   const wanted = kept.flatMap(({ decoded }) => wantedKeys(decoded.event, slice.authenticated))
   const keys = await deps.keysFor(slice.log, day, wanted)

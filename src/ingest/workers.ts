@@ -150,10 +150,19 @@ function sealTask(id: number, { records, ...slice }: Slice): SealTask {
     slice,
     bytes,
     spans,
-    ...(records.some(isNamed) && { known: records.map(({ bytes: _bytes, ...known }) => known) }),
+    ...(records.some(isNamed) && { known: records.map(knownOf) }),
   }
 }
 
 function isNamed({ naturalId, fallbackId, sequence }: SliceRecord): boolean {
   return naturalId !== undefined || fallbackId !== undefined || sequence !== undefined
+}
+
+/** What the slice says for all its records is not sent again with each. */
+function knownOf({ naturalId, fallbackId, sequence }: SliceRecord): Omit<SliceRecord, 'bytes'> {
+  return {
+    ...(naturalId !== undefined && { naturalId }),
+    ...(fallbackId !== undefined && { fallbackId }),
+    ...(sequence !== undefined && { sequence }),
+  }
 }

@@ -21,6 +21,8 @@ import { createTurns } from './turns.ts'
 /** A source as the writer sees it. */
 export interface SourceInfo {
   readonly name: string
+  /** Whose cursor it is, where several ways lead into one source. Left out: the source's own. */
+  readonly way?: string
   readonly stream: string
   readonly authenticated: boolean
   readonly cluster?: string
@@ -122,13 +124,13 @@ export function createWriter(deps: WriterDeps): Writer {
    */
   function take(
     source: SourceInfo,
-    { records, format }: RecordSlice,
+    { records, format, options }: RecordSlice,
     extra: HeaderExtra,
     before: Promise<unknown> = Promise.resolve(),
   ): Taken {
     const received = receive()
     const log = openFor(source.stream, received)
-    const whole = sliceOf(source, log, received, format, records)
+    const whole = { ...sliceOf(source, log, received, format, records), ...(options !== undefined && { options }) }
     const bytes = records.reduce((sum, each) => sum + each.bytes.length, 0)
     queuedBytes += bytes
     const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
@@ -218,7 +220,11 @@ export function createWriter(deps: WriterDeps): Writer {
     const taken = slices.map((slice, n) => {
       const extra = {
         ...(idempotency !== undefined && { idempotency }),
-        ...(n === slices.length - 1 && options.cursor !== undefined && { cursor: options.cursor }),
+        ...(n === slices.length - 1 &&
+          options.cursor !== undefined && {
+            cursor: options.cursor,
+            ...(source.way !== undefined && { way: source.way }),
+          }),
       }
       const { sealing, decided } = take(source, slice, extra, before)
       before = sealing

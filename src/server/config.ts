@@ -86,11 +86,7 @@ export function loadConfig(overrides: ConfigOverrides): Config {
         ? resolve(DEFAULT_DATA)
         : at(said.data)
       : resolve(overrides.data)
-  const sources = said.sources.map((source) => ({
-    ...source,
-    ...('paths' in source && { paths: source.paths.map(at) }),
-    ...(source.token !== undefined && 'file' in source.token && { token: { file: at(source.token.file) } }),
-  }))
+  const sources = said.sources.map((source) => withPaths(source, at))
   refuseTwice('source', sources)
   refuseTwice('stream', said.streams ?? [])
   return {
@@ -104,6 +100,22 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     sources,
     ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
   }
+}
+
+/** The keys under which kinds of sources name files: of secrets (`file`), of TLS, and what is followed. */
+const PATH_KEYS = new Set(['file', 'paths', 'cert', 'key', 'ca', 'clientCa'])
+/** Belong to the format, which reads no files. */
+const NO_PATHS = new Set(['options'])
+
+function withPaths<T>(value: T, at: (relative: string) => string, isPath = false): T {
+  // Strings become strings, lists and objects keep their shape: the type stays what it was.
+  if (typeof value === 'string') return (isPath ? at(value) : value) as T
+  if (Array.isArray(value)) return value.map((each: unknown) => withPaths(each, at, isPath)) as T
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, each]: [string, unknown]) => {
+    return [key, NO_PATHS.has(key) ? each : withPaths(each, at, PATH_KEYS.has(key))]
+  })
+  return Object.fromEntries(entries) as T
 }
 
 function parseFile(path: string): FileConfig {

@@ -38,8 +38,16 @@ export function startSources(deps: SourcesDeps): Sources {
   const running: Promise<void>[] = []
   for (const config of deps.configs) {
     refuseOurNames(config.name)
-    const emit = writer.emitFor(infoOf(config))
-    const open = () => startSource(config, { name: config.name, clock, cursor: deps.cursor(config.name), log })
+    const emit = writer.emitFor(infoOf(config, deps.configs))
+    const open = () =>
+      startSource(config, {
+        name: config.name,
+        clock,
+        cursor: deps.cursor(config.name),
+        log,
+        secret: (ref) => secretOf(config.name, ref),
+        report: () => undefined,
+      })
     const started = open()
     if (started.role === 'receiver') {
       receivers.set(config.name, started.receiver)
@@ -84,25 +92,42 @@ function secretOf(name: string, ref: SecretRef): string {
     const value = process.env[ref.env]
     if (value !== undefined) return value
     const hint = `set ${ref.env} before the server starts`
-    throw new AuditError('invalid_config', `the token of source ${name}: ${ref.env} is not in the environment`, {
+    throw new AuditError('invalid_config', `a secret of source ${name}: ${ref.env} is not in the environment`, {
       hint,
     })
   }
   try {
     return readFileSync(ref.file, 'utf8').trimEnd()
   } catch (cause) {
-    throw new AuditError('invalid_config', `the token of source ${name}: cannot read ${ref.file}`, { cause })
+    throw new AuditError('invalid_config', `a secret of source ${name}: cannot read ${ref.file}`, { cause })
   }
 }
 
-function infoOf(config: SourceConfig): SourceInfo {
+/** What feeds another source writes as that one; its cursor and its time zone stay its own. */
+function infoOf(config: SourceConfig, all: readonly SourceConfig[]): SourceInfo {
+  const into = config.feeds === undefined ? config : fedBy(config, all)
+  const timezone = config.timezone ?? into.timezone
   return {
-    name: config.name,
-    stream: streamOf(config),
+    name: into.name,
+    ...(into !== config && { way: config.name }),
+    stream: streamOf(into),
     authenticated: true,
-    ...(config.cluster !== undefined && { cluster: config.cluster }),
-    ...(config.timezone !== undefined && { timezone: config.timezone }),
+    ...(into.cluster !== undefined && { cluster: into.cluster }),
+    ...(timezone !== undefined && { timezone }),
   }
+}
+
+function fedBy(config: SourceConfig, all: readonly SourceConfig[]): SourceConfig {
+  const into = all.find((each) => each.name === config.feeds)
+  if (into === undefined || into.feeds !== undefined) {
+    const hint = 'feeds names another entry of sources, which feeds none itself'
+    throw new AuditError('invalid_config', `source ${config.name} feeds ${config.feeds}, which is no source`, { hint })
+  }
+  if (config.stream === undefined && config.cluster === undefined) return into
+  const hint = `leave stream and cluster out: they are those of ${into.name}`
+  throw new AuditError('invalid_config', `source ${config.name} feeds ${into.name}, so it has none of its own`, {
+    hint,
+  })
 }
 
 function refuseOurNames(name: string): void {

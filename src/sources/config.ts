@@ -16,6 +16,18 @@ export interface SourceBase {
   readonly timezone?: string
   /** For receivers: the bearer token of its sender. */
   readonly token?: SecretRef
+  /**
+   * The source whose records these are too, where two ways lead from one system (webhook and file of one cluster): what
+   * comes by both is stored once. Name, stream, cluster and accounting are then that source's.
+   */
+  readonly feeds?: string
+}
+
+/** For sources that say what their records are. */
+export interface FormatConfig {
+  readonly format: string
+  /** Of the format; each has its own (docs/formats). */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/
@@ -40,6 +52,12 @@ export const sourceBase = {
   stream: name.exactOptional(),
   cluster: z.string().min(1).exactOptional(),
   timezone: zone.exactOptional(),
+  feeds: name.exactOptional(),
+}
+
+export const formatConfig = {
+  format: formatName,
+  options: z.record(z.string(), z.unknown()).exactOptional(),
 }
 
 function isZone(text: string): boolean {

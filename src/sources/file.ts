@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { pause } from '../lib/clock.ts'
-import type { SourceBase } from './config.ts'
-import { formatName, sourceBase } from './config.ts'
+import type { FormatConfig, SourceBase } from './config.ts'
+import { formatConfig, sourceBase } from './config.ts'
 import type { FilePosition } from './file-cursor.ts'
 import { formatCursor, parseCursor } from './file-cursor.ts'
 import type { Line } from './file-lines.ts'
@@ -11,18 +11,17 @@ import type { Followed } from './followed-files.ts'
 import { FollowedFiles } from './followed-files.ts'
 import type { Emit, Source, SourceDeps, SourceRecord } from './source.ts'
 
-export interface FileConfig extends SourceBase {
+export interface FileConfig extends SourceBase, FormatConfig {
   readonly kind: 'file'
   /** Paths and glob patterns. The server makes them absolute: they are relative to the configuration's file. */
   readonly paths: readonly string[]
-  readonly format: string
 }
 
 export const fileConfig: z.ZodType<FileConfig> = z.strictObject({
   ...sourceBase,
   kind: z.literal('file'),
   paths: z.array(z.string().min(1)).min(1, 'names at least one file'),
-  format: formatName,
+  ...formatConfig,
 })
 
 const POLL_MS = 250

@@ -2,21 +2,21 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { ecs } from '../formats/ecs.ts'
 import { recordsOf } from './body.ts'
-import type { SourceBase } from './config.ts'
-import { formatName, secret, sourceBase } from './config.ts'
+import type { FormatConfig, SourceBase } from './config.ts'
+import { formatConfig, secret, sourceBase } from './config.ts'
 import { refused } from './refused.ts'
 import type { Emit, EmitOptions, Receiver, ReceiverResponse, SourceRecord } from './source.ts'
 
-export interface HttpConfig extends SourceBase {
+export interface HttpConfig extends SourceBase, Partial<FormatConfig> {
   readonly kind: 'http'
-  /** Left out: `ecs`. */
-  readonly format?: string
 }
 
 export const httpConfig: z.ZodType<HttpConfig> = z.strictObject({
   ...sourceBase,
   kind: z.literal('http'),
-  format: formatName.exactOptional(),
+  /** Left out: `ecs`. */
+  format: formatConfig.format.exactOptional(),
+  options: formatConfig.options,
   token: secret.exactOptional(),
 })
 
@@ -29,7 +29,8 @@ export function createHttp(config: HttpConfig): Receiver {
   return {
     async handle({ method, headers, body }, emit, signal) {
       if (method !== 'POST') return refused(405, 'bad_request', 'records are sent by POST', HINT)
-      const records = recordsOf(body, headers.get('content-type'), config.format ?? ecs.name, MAX_RECORDS)
+      const found = recordsOf(body, headers.get('content-type'), config.format ?? ecs.name, MAX_RECORDS)
+      const records = withOptions(found, config.options)
       const key = headers.get('idempotency-key')
       return take(records, emit, key === undefined ? { signal } : { signal, idempotencyKey: key })
     },
@@ -46,4 +47,8 @@ async function take(records: readonly SourceRecord[], emit: Emit, options: EmitO
     if (!(error instanceof AuditError) || error.code !== 'conflict') throw error
     return refused(422, error.code, error.message, error.hint ?? HINT)
   }
+}
+
+function withOptions(records: readonly SourceRecord[], options: SourceRecord['options']): readonly SourceRecord[] {
+  return options === undefined ? records : records.map((record) => ({ ...record, options }))
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { AuditError } from '../domain/errors.ts'
 import { parseSource, startSource, streamOf } from './kinds.ts'
+import { quiet } from '../../test/contract/source.ts'
 import { manualClock } from '../../test/manual-clock.ts'
 
 function refusalOf(input: unknown): AuditError {
@@ -43,14 +44,15 @@ test('names every fault at its place', () => {
   expect(error.details.faults?.map((fault) => fault.path)).toEqual(['name', 'timezone', 'paths'])
 })
 
-test('sends events to the stream of the kind unless another is named', () => {
-  expect(streamOf(parseSource(BASTION))).toBe('default')
+test('sends events to the stream of the kind or the format unless another is named', () => {
+  expect(streamOf(parseSource(BASTION))).toBe('kubernetes')
+  expect(streamOf(parseSource({ name: 'app', kind: 'http' }))).toBe('default')
   expect(streamOf(parseSource({ name: 'prod-1', kind: 'kubernetes-webhook' }))).toBe('kubernetes')
   expect(streamOf(parseSource({ ...BASTION, stream: 'sample' }))).toBe('sample')
 })
 
 test('says of each whether it works by itself or is pushed to', () => {
-  const deps = { name: 'x', clock: manualClock(), cursor: undefined, log: () => undefined }
+  const deps = { name: 'x', clock: manualClock(), cursor: undefined, log: () => undefined, ...quiet }
   expect(startSource(parseSource(BASTION), deps).role).toBe('follower')
   expect(startSource(parseSource({ name: 'app', kind: 'http' }), deps).role).toBe('receiver')
 })

@@ -1,6 +1,8 @@
 import type { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { nearest } from '../domain/nearest.ts'
+import { ecs } from '../formats/ecs.ts'
+import { configuredFormat, formatNamed } from '../formats/formats.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { FileConfig } from './file.ts'
 import { createFile, fileConfig } from './file.ts'
@@ -12,7 +14,7 @@ import type { Receiver, Source, SourceDeps } from './source.ts'
 
 export type SourceConfig = FileConfig | HttpConfig | KubernetesWebhookConfig
 
-/** A follower works by itself; a receiver is pushed to at `/in/NAME`. */
+/** A follower works by itself, also one that listens; a receiver is pushed to at `/in/NAME`. */
 export type Started =
   | { readonly role: 'follower'; readonly source: Source }
   | { readonly role: 'receiver'; readonly receiver: Receiver }
@@ -21,16 +23,47 @@ interface SourceKind {
   /** The word in the configuration: `kind: file`. */
   readonly kind: SourceConfig['kind']
   readonly config: z.ZodType<SourceConfig>
-  /** Where its events go when the configuration names no stream. */
-  readonly defaultStream: string
+  /** Where its events go when the configuration names no stream; left out: where those of its format go. */
+  readonly defaultStream?: string
+  start(config: SourceConfig, deps: SourceDeps): Started
 }
 
-/** Every kind of source. To add one: its file, a row here, a line in startSource, a page in docs/sources. */
+/** Every kind of source. To add one: its file, its type above, a row here, a page in docs/sources. */
 export const KINDS: readonly SourceKind[] = [
-  { kind: 'file', config: fileConfig, defaultStream: 'default' },
-  { kind: 'http', config: httpConfig, defaultStream: 'default' },
-  { kind: 'kubernetes-webhook', config: kubernetesWebhookConfig, defaultStream: 'kubernetes' },
+  follower('file', fileConfig, undefined, createFile),
+  receiver('http', httpConfig, undefined, createHttp),
+  receiver('kubernetes-webhook', kubernetesWebhookConfig, 'kubernetes', createKubernetesWebhook),
 ]
+
+function follower<C extends SourceConfig>(
+  kind: C['kind'],
+  config: z.ZodType<C>,
+  defaultStream: string | undefined,
+  create: (config: C, deps: SourceDeps) => Source,
+): SourceKind {
+  // A row is asked only for what its own schema has read.
+  return {
+    kind,
+    config,
+    ...(defaultStream !== undefined && { defaultStream }),
+    start: (own, deps) => ({ role: 'follower', source: create(own as C, deps) }),
+  }
+}
+
+function receiver<C extends SourceConfig>(
+  kind: C['kind'],
+  config: z.ZodType<C>,
+  defaultStream: string | undefined,
+  create: (config: C, deps: SourceDeps) => Receiver,
+): SourceKind {
+  // As above.
+  return {
+    kind,
+    config,
+    ...(defaultStream !== undefined && { defaultStream }),
+    start: (own, deps) => ({ role: 'receiver', receiver: create(own as C, deps) }),
+  }
+}
 
 /**
  * One entry of `sources:`, strictly.
@@ -40,7 +73,11 @@ export const KINDS: readonly SourceKind[] = [
 export function parseSource(input: unknown): SourceConfig {
   const { name, kind } = labelOf(input)
   const found = KINDS.find((each) => each.kind === kind)
-  if (found !== undefined) return parseStrict(found.config, input, `source ${name}`)
+  if (found !== undefined) {
+    const config = parseStrict(found.config, input, `source ${name}`)
+    refuseWrongOptions(config)
+    return config
+  }
   const near = typeof kind === 'string' ? nearest(kind, kindNames()) : undefined
   const hint = near === undefined ? `known kinds: ${kindNames().join(', ')}` : `did you mean ${near}?`
   const message = typeof kind === 'string' ? `source ${name} has unknown kind ${kind}` : `source ${name} names no kind`
@@ -48,12 +85,33 @@ export function parseSource(input: unknown): SourceConfig {
 }
 
 export function streamOf(config: SourceConfig): string {
-  return config.stream ?? KINDS.find((each) => each.kind === config.kind)?.defaultStream ?? 'default'
+  const format = 'format' in config ? config.format : undefined
+  const ofFormat = format === undefined ? undefined : formatNamed(format).stream
+  return config.stream ?? rowOf(config).defaultStream ?? ofFormat ?? 'default'
 }
 
 export function startSource(config: SourceConfig, deps: SourceDeps): Started {
-  if (config.kind === 'file') return { role: 'follower', source: createFile(config, deps) }
-  return { role: 'receiver', receiver: config.kind === 'http' ? createHttp(config) : createKubernetesWebhook() }
+  return rowOf(config).start(config, deps)
+}
+
+function rowOf(config: SourceConfig): SourceKind {
+  const found = KINDS.find((each) => each.kind === config.kind)
+  if (found === undefined) throw new AuditError('internal', `kind ${config.kind} has no row`)
+  return found
+}
+
+/** Options are the format's: it says what is wrong with them, before anything starts. */
+function refuseWrongOptions(config: SourceConfig): void {
+  if (!('options' in config) || config.options === undefined) return
+  try {
+    configuredFormat(config.format ?? ecs.name, config.options)
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error
+    const faults = (error.details.faults ?? [{ path: '', message: error.message }]).map((fault) => {
+      return { ...fault, path: ['options', fault.path].filter((part) => part !== '').join('.') }
+    })
+    throw new AuditError(error.code, `source ${config.name}: ${error.message}`, { ...error.details, faults })
+  }
 }
 
 function kindNames(): readonly string[] {

@@ -10,7 +10,14 @@ const ITEM =
 const never = new AbortController().signal
 
 function send(receiver: Receiver, body: string, emit: Emit, more: Partial<ReceiverRequest> = {}) {
-  const request = { method: 'POST', path: '', headers: new Map<string, string>(), body: Buffer.from(body), ...more }
+  const request = {
+    method: 'POST',
+    path: '',
+    query: '',
+    headers: new Map<string, string>(),
+    body: Buffer.from(body),
+    ...more,
+  }
   return receiver.handle(request, emit, never)
 }
 

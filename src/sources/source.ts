@@ -1,11 +1,14 @@
 import type { Receipt } from '../domain/answers.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { SecretRef } from './config.ts'
 
 /** One thing a source sent, before anybody understood it. Decoding is done for all sources in `ingest/`. */
 export interface SourceRecord {
   readonly bytes: Uint8Array
   /** Name of its format. */
   readonly format: string
+  /** Of the format, as the source's configuration gives them. One object for all records that share them. */
+  readonly options?: Readonly<Record<string, unknown>>
   /** Names the record at its source; wins over what the format finds. */
   readonly naturalId?: string
   /** Names the record where neither `naturalId` nor the format does: a place in a file. */
@@ -39,6 +42,8 @@ export interface ReceiverRequest {
   readonly method: string
   /** Path below `/in/NAME`, beginning with `/` or empty. */
   readonly path: string
+  /** Behind the `?`, without it; empty where there is none. */
+  readonly query: string
   readonly headers: ReadonlyMap<string, string>
   /** Already inflated and bounded. */
   readonly body: Uint8Array
@@ -47,7 +52,7 @@ export interface ReceiverRequest {
 export interface ReceiverResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** JSON, or nothing. */
+  /** JSON, bytes (then `headers` say of what type), or nothing. */
   readonly body?: unknown
 }
 
@@ -66,4 +71,19 @@ export interface SourceDeps {
   readonly cursor: string | undefined
   /** Says what an operator should know; never contents of records. */
   readonly log: (message: string) => void
+  /** Reads a secret of the configuration. Throws AuditError `invalid_config` where it is not. */
+  readonly secret: (ref: SecretRef) => string
+  /** Says how the source stands; what is given replaces what was said of it before. */
+  readonly report: (status: SourceStatus) => void
+}
+
+/** What only the source itself can know; counts, last record and waiting are kept for all of them. */
+export interface SourceStatus {
+  /** What the far side has and we have not, as far as it can be known. */
+  readonly lag?: { readonly records?: number; readonly bytes?: number; readonly seconds?: number }
+  readonly connections?: number
+  /** Where it listens, HOST:PORT; for listeners of their own. */
+  readonly listens?: string
+  /** Connections or datagrams turned away before a record could be read, by reason. */
+  readonly refused?: Readonly<Record<string, number>>
 }

@@ -5,6 +5,14 @@ import type { Emit, EmitOptions, Source, SourceDeps, SourceRecord } from '../../
 import type { ManualClock } from '../manual-clock.ts'
 import { manualClock } from '../manual-clock.ts'
 
+/** What a source is handed beside clock, cursor and log: it has no secrets, and nobody asks how it stands. */
+export const quiet: Pick<SourceDeps, 'secret' | 'report'> = {
+  secret: (ref) => {
+    throw new AuditError('invalid_config', `there is no secret ${JSON.stringify(ref)} here`)
+  },
+  report: () => undefined,
+}
+
 /** The far side of a source that works by itself: a test writes there what the source is to bring. */
 export interface FarSide {
   readonly open: (deps: SourceDeps) => Source
@@ -55,7 +63,7 @@ export function start(open: (deps: SourceDeps) => Source, intake: Intake, cursor
   const abort = new AbortController()
   let failure: Error | undefined
   let hasEnded = false
-  const source = open({ name: 'under-test', clock, cursor, log: (message) => messages.push(message) })
+  const source = open({ name: 'under-test', clock, cursor, log: (message) => messages.push(message), ...quiet })
   const ended = source
     .run(intake.emit, abort.signal)
     .catch((error: unknown) => (failure = error instanceof Error ? error : new Error(String(error))))
@@ -124,7 +132,7 @@ export function sourceContract(farSide: () => Promise<FarSide>): void {
       const offered: SourceRecord[] = []
       const abort = new AbortController()
       const clock = manualClock()
-      const source = far.open({ name: 'under-test', clock, cursor: undefined, log: () => undefined })
+      const source = far.open({ name: 'under-test', clock, cursor: undefined, log: () => undefined, ...quiet })
       const written = await far.write(2)
       const crash: Emit = async (records) => {
         offered.push(...records)
@@ -157,7 +165,7 @@ export function sourceContract(farSide: () => Promise<FarSide>): void {
       const far = await farSide()
       await far.write(1)
       const clock = manualClock()
-      const source = far.open({ name: 'under-test', clock, cursor: undefined, log: () => undefined })
+      const source = far.open({ name: 'under-test', clock, cursor: undefined, log: () => undefined, ...quiet })
       const failed = new AuditError('io_failed', 'the journal failed')
       await expect(source.run(() => Promise.reject(failed), new AbortController().signal)).rejects.toBe(failed)
     })
