@@ -24,6 +24,8 @@ export interface DecodedEvent {
   readonly trust?: readonly string[]
   /** What was left out, with its length where that is known (else 0), and why: goes to `whodid.truncated`. */
   readonly truncated?: readonly Truncation[]
+  /** The record, where its bytes are not UTF-8 and so no `event.original`: goes to `whodid.original_base64`. */
+  readonly originalBase64?: string
 }
 
 export interface Truncation {

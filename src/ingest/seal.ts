@@ -164,7 +164,7 @@ function identityOf(user: User | undefined): string {
 }
 
 function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined): AuditEvent {
-  const { event, category, trust, truncated, parser } = decoded
+  const { event, category, trust, truncated, originalBase64, parser } = decoded
   return {
     ...event,
     whodid: {
@@ -173,6 +173,7 @@ function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined
       ...(category !== undefined && { category }),
       ...(trust !== undefined && { trust }),
       ...(truncated !== undefined && { truncated }),
+      ...(originalBase64 !== undefined && { original_base64: originalBase64 }),
       parser,
     },
   }
