@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FORMAT_NAMES, formatHint } from '../formats/formats.ts'
+import type { TlsFiles } from '../lib/tls.ts'
 
 /** `{ env: NAME }` or `{ file: PATH }`: where a secret is, never the secret. */
 export type SecretRef = { readonly env: string } | { readonly file: string }
@@ -39,6 +40,13 @@ export const secret: z.ZodType<SecretRef> = z.union(
   [z.strictObject({ env: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })],
   'a secret is { env: NAME } or { file: PATH }',
 )
+
+/** Of a listener: PEM files, relative to the configuration's file. */
+export const tls: z.ZodType<TlsFiles> = z.strictObject({
+  cert: z.string().min(1),
+  key: z.string().min(1),
+  clientCa: z.string().min(1).exactOptional(),
+})
 
 export const formatName = z.string().superRefine((word, context) => {
   if (FORMAT_NAMES.includes(word)) return
