@@ -132,7 +132,8 @@ interface Whodid {
   readonly stream?: string
   readonly log?: string
   readonly index?: number
-  /** Stored in the body block. */
+  /** Stored in the body block. How it came to the source: `HOST/SOURCE` of a forwarder. */
+  readonly way?: string
   readonly natural_id?: string
   readonly category?: readonly string[]
   readonly rule?: string

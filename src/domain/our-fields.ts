@@ -78,6 +78,7 @@ export const OUR_FIELDS: ReadonlyMap<string, OurField> = new Map([
   ['whodid.stream', keyword('Stream that keeps it')],
   ['whodid.log', keyword('Log of the ledger that holds it')],
   ['whodid.index', { type: 'long', description: 'Position in that log' }],
+  ['whodid.way', keyword('How it came to the source: host and source of a forwarder')],
   ['whodid.natural_id', keyword('What names the record at its source')],
   ['whodid.category', list('Category in the words of the source: auth, iam, file')],
   ['whodid.rule', keyword('Rule that reduced it')],

@@ -6,6 +6,7 @@ import { TRAIL_FORMAT } from './seal.ts'
 export interface RecordSlice {
   readonly format: string
   readonly options?: SourceRecord['options']
+  readonly origin?: SourceRecord['origin']
   readonly records: readonly SourceRecord[]
 }
 
@@ -17,16 +18,17 @@ const SLICE_BYTES = 1024 * 1024
  * one empty slice, since it may carry a cursor.
  */
 export function slicesOf(batch: readonly SourceRecord[], idempotencyKey: string | undefined): readonly RecordSlice[] {
-  const slices: { format: string; options?: SourceRecord['options']; records: SourceRecord[] }[] = []
+  const slices: (Omit<RecordSlice, 'records'> & { readonly records: SourceRecord[] })[] = []
   let bytes = 0
   for (const [n, record] of batch.entries()) {
     const last = slices.at(-1)
     const named = idempotencyKey === undefined ? record : { ...record, naturalId: `idem:${idempotencyKey}:${n}` }
     const full = last === undefined || last.records.length >= SLICE_RECORDS || bytes + record.bytes.length > SLICE_BYTES
-    if (full || last.format !== record.format || last.options !== record.options) {
+    if (full || !isAlike(last, record)) {
       slices.push({
         format: record.format,
         ...(record.options !== undefined && { options: record.options }),
+        ...(record.origin !== undefined && { origin: record.origin }),
         records: [named],
       })
       bytes = 0
@@ -34,6 +36,10 @@ export function slicesOf(batch: readonly SourceRecord[], idempotencyKey: string 
     bytes += record.bytes.length
   }
   return slices.length > 0 ? slices : [{ format: TRAIL_FORMAT, records: [] }]
+}
+
+function isAlike(a: Omit<RecordSlice, 'records'>, b: SourceRecord): boolean {
+  return a.format === b.format && a.options === b.options && a.origin === b.origin
 }
 
 /** What the sender of a batch is told: one result per record, in order. */

@@ -1,5 +1,5 @@
 import { type Accounting, addAccounting, NOTHING } from '../domain/accounting.ts'
-import type { PayloadHeader } from './payload.ts'
+import type { EpochNumber, PayloadHeader } from './payload.ts'
 
 /** What the frames so far add up to: kept in memory, saved before a journal file goes, rebuilt from both at start. */
 export interface BooksSnapshot {
@@ -11,10 +11,15 @@ export interface BooksSnapshot {
   readonly cursors: Readonly<Record<string, string>>
   /** Events by log and source since the log was opened. */
   readonly logs: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** By source: the last number of each epoch, the epoch that was heard of last at the end. */
+  readonly numbers?: Readonly<Record<string, readonly EpochNumber[]>>
 }
 
 /** Source of the ledger's own leaves: not a source, so not in the accounts. */
 export const SYSTEM_SOURCE = '_log'
+
+/** Of a source. Who sends more than that many of them is believed to have begun anew with the oldest. */
+const MOST_EPOCHS = 1024
 
 export class Books {
   #frame: number
@@ -22,6 +27,7 @@ export class Books {
   readonly #sources: Map<string, Accounting>
   readonly #cursors: Map<string, string>
   readonly #logs: Map<string, Map<string, number>>
+  readonly #numbers: Map<string, Map<number, number>>
 
   constructor(saved?: BooksSnapshot) {
     this.#frame = saved?.frame ?? 0
@@ -29,6 +35,7 @@ export class Books {
     this.#sources = new Map(Object.entries(saved?.sources ?? {}))
     this.#cursors = new Map(Object.entries(saved?.cursors ?? {}))
     this.#logs = new Map(Object.entries(saved?.logs ?? {}).map(([log, of]) => [log, new Map(Object.entries(of))]))
+    this.#numbers = new Map(Object.entries(saved?.numbers ?? {}).map(([source, of]) => [source, new Map(of)]))
   }
 
   /** Enters a frame. One that is in the books already is passed over, so a replay may begin anywhere before. */
@@ -40,10 +47,22 @@ export class Books {
     if (header.source === SYSTEM_SOURCE) return
     this.#sources.set(header.source, addAccounting(this.of(header.source), header.accounting))
     if (header.cursor !== undefined) this.#cursors.set(header.way ?? header.source, header.cursor)
+    for (const [epoch, n] of header.numbers ?? []) this.#number(header.source, epoch, n)
     if (header.log === undefined || events === 0) return
     const log = this.#logs.get(header.log) ?? new Map<string, number>()
     log.set(header.source, (log.get(header.source) ?? 0) + events)
     this.#logs.set(header.log, log)
+  }
+
+  #number(source: string, epoch: number, n: number): void {
+    const epochs = this.#numbers.get(source) ?? new Map<number, number>()
+    const last = epochs.get(epoch) ?? 0
+    // Removed first, so that it stands at the end: the one at the beginning was silent for longest.
+    epochs.delete(epoch)
+    epochs.set(epoch, Math.max(last, n))
+    const [oldest] = epochs.keys()
+    if (epochs.size > MOST_EPOCHS && oldest !== undefined) epochs.delete(oldest)
+    this.#numbers.set(source, epochs)
   }
 
   /** The first frame that is not in these books. */
@@ -57,6 +76,17 @@ export class Books {
 
   cursor(source: string): string | undefined {
     return this.#cursors.get(source)
+  }
+
+  /** The highest number in an epoch of a source; 0 where there is none. */
+  lastNumber(source: string, epoch: number): number {
+    return this.#numbers.get(source)?.get(epoch) ?? 0
+  }
+
+  /** The last number of each epoch of a source; undefined where it numbers nothing. */
+  numbers(source: string): readonly EpochNumber[] | undefined {
+    const epochs = this.#numbers.get(source)
+    return epochs && [...epochs]
   }
 
   get received(): number {
@@ -79,6 +109,7 @@ export class Books {
       sources: Object.fromEntries(this.#sources),
       cursors: Object.fromEntries(this.#cursors),
       logs: Object.fromEntries([...this.#logs].map(([log, of]) => [log, Object.fromEntries(of)])),
+      numbers: Object.fromEntries([...this.#numbers].map(([source, of]) => [source, [...of]])),
     }
   }
 }

@@ -24,11 +24,15 @@ export interface PayloadHeader {
   /** Whose cursor it is, where several ways lead into the source. */
   readonly way?: string
   readonly accounting: Accounting
+  /** Of records that their source numbers: the highest number of each epoch, whatever became of its record. */
+  readonly numbers?: readonly EpochNumber[]
   /** Keyed hash of an HTTP client's Idempotency-Key, and the SHA-256 of what came with it. */
   readonly idempotency?: { readonly key: string; readonly content: string }
   /** Of the ledger's own leaves: which one. */
   readonly system?: SystemAction
 }
+
+export type EpochNumber = readonly [epoch: number, n: number]
 
 /** Events as the seal workers make them: one flat table, one arena. Cheap to hand between threads, cheap to write. */
 export interface SealedTable {

@@ -27,6 +27,8 @@ export interface Slice {
   readonly format: string
   /** Of the format. */
   readonly options?: Readonly<Record<string, unknown>>
+  /** How they came to the source, for `whodid.way`. */
+  readonly way?: string
   readonly records: readonly SliceRecord[]
 }
 
@@ -35,6 +37,8 @@ export interface SliceRecord {
   readonly naturalId?: string
   readonly fallbackId?: string
   readonly sequence?: { readonly epoch: number; readonly n: number }
+  /** When it was first seen, where that was before `received`. */
+  readonly collectedMs?: number
 }
 
 /** A salt's key and its id in the key store. */
@@ -91,7 +95,7 @@ export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSli
   let key = 0
   for (const { record, decoded, naturalId, sequence } of kept) {
     const id = naturalId === undefined ? deps.ids.fresh() : deps.ids.natural(slice.source, naturalId)
-    sealer.add(withBookkeeping(decoded, naturalId), {
+    sealer.add(withBookkeeping(decoded, naturalId, slice.way), {
       record,
       id,
       natural: naturalId !== undefined,
@@ -122,8 +126,8 @@ function decodeSlice(slice: Slice, format: Format) {
   const kept: Kept[] = []
   const dropped: { record: number; rule: string }[] = []
   const rejected: Rejection[] = []
-  for (const [record, { bytes, naturalId, fallbackId, sequence }] of slice.records.entries()) {
-    const decoded = format.decode(bytes, context)
+  for (const [record, { bytes, naturalId, fallbackId, sequence, collectedMs }] of slice.records.entries()) {
+    const decoded = format.decode(bytes, collectedMs === undefined ? context : { ...context, now: collectedMs })
     if (decoded.kind === 'reject') {
       rejected.push({ record, ...decoded })
       continue
@@ -163,12 +167,13 @@ function identityOf(user: User | undefined): string {
   return name === undefined ? '' : JSON.stringify([user?.domain ?? '', name])
 }
 
-function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined): AuditEvent {
+function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined, way: string | undefined): AuditEvent {
   const { event, category, trust, truncated, originalBase64, parser } = decoded
   return {
     ...event,
     whodid: {
       ...event.whodid,
+      ...(way !== undefined && { way }),
       ...(naturalId !== undefined && { natural_id: naturalId }),
       ...(category !== undefined && { category }),
       ...(trust !== undefined && { trust }),
@@ -226,13 +231,25 @@ function createSealer(slice: Slice, most: number) {
         flags: sealing.natural ? FLAG_NATURAL : 0,
       })
       if (sealing.natural)
-        contentHash(slice.source, event, header, blocks).copy(contents, count * CONTENT_BYTES, 0, CONTENT_BYTES)
+        contentHash(slice.source, event, header, contentOf(event, blocks, r)).copy(
+          contents,
+          count * CONTENT_BYTES,
+          0,
+          CONTENT_BYTES,
+        )
       ids.set(sealing.id, count * ID_BYTES)
       recordOf[count] = sealing.record
       count++
     },
     end: () => ({ count, table, contents, arena: arena.take(), ids, recordOf }),
   }
+}
+
+/** One record that came two ways is one event: the way is not its content. */
+function contentOf(event: AuditEvent, blocks: Blocks, r: string): Blocks {
+  if (event.whodid?.way === undefined) return blocks
+  const { way: _, ...whodid } = event.whodid
+  return cutEvent({ ...event, whodid }, r).blocks
 }
 
 /** Two events with one id are the same event if this is: all but the original, since one record can come in two wrappings. */

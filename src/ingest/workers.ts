@@ -154,15 +154,16 @@ function sealTask(id: number, { records, ...slice }: Slice): SealTask {
   }
 }
 
-function isNamed({ naturalId, fallbackId, sequence }: SliceRecord): boolean {
-  return naturalId !== undefined || fallbackId !== undefined || sequence !== undefined
+function isNamed({ naturalId, fallbackId, sequence, collectedMs }: SliceRecord): boolean {
+  return [naturalId, fallbackId, sequence, collectedMs].some((each) => each !== undefined)
 }
 
 /** What the slice says for all its records is not sent again with each. */
-function knownOf({ naturalId, fallbackId, sequence }: SliceRecord): Omit<SliceRecord, 'bytes'> {
+function knownOf({ naturalId, fallbackId, sequence, collectedMs }: SliceRecord): Omit<SliceRecord, 'bytes'> {
   return {
     ...(naturalId !== undefined && { naturalId }),
     ...(fallbackId !== undefined && { fallbackId }),
     ...(sequence !== undefined && { sequence }),
+    ...(collectedMs !== undefined && { collectedMs }),
   }
 }

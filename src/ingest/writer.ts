@@ -12,7 +12,7 @@ import { decide } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
 import type { Logs, OpenLog } from './logs.ts'
-import { type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
+import { type EpochNumber, type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
 import { type SealedSlice, type Slice, type SliceRecord, TRAIL_FORMAT } from './seal.ts'
 import { systemEvent, type SystemAction } from './system-leaves.ts'
 import { conflictAlarm } from './trail.ts'
@@ -77,6 +77,8 @@ export function createWriter(deps: WriterDeps): Writer {
   const turns = createTurns()
   let queuedBytes = 0
   let lastReceived = books.received
+  /** By source, milliseconds that its clock is ahead of ours, as measured last. */
+  const clockOffsets = new Map<string, number>()
 
   /** Receive time never goes backwards, whatever the clock does. */
   function receive(): number {
@@ -105,11 +107,13 @@ export function createWriter(deps: WriterDeps): Writer {
 
   function commitSlice(log: OpenLog, slice: Slice, sealed: SealedSlice, extra: HeaderExtra): Promise<Decision> {
     const decided = decide(sealed, slice.records.length, deps.duplicates, log.origin, log.next, slice.received)
+    const numbers = numbersOf(slice.records)
     const header: PayloadHeader = {
       source: slice.source,
       received: slice.received,
       ...(decided.count > 0 && { log: log.origin, first: log.next }),
       accounting: decided.accounting,
+      ...(numbers.length > 0 && { numbers }),
       ...extra,
     }
     log.next += decided.count
@@ -124,13 +128,18 @@ export function createWriter(deps: WriterDeps): Writer {
    */
   function take(
     source: SourceInfo,
-    { records, format, options }: RecordSlice,
+    { records, format, options, origin }: RecordSlice,
     extra: HeaderExtra,
     before: Promise<unknown> = Promise.resolve(),
   ): Taken {
     const received = receive()
-    const log = openFor(source.stream, received)
-    const whole = { ...sliceOf(source, log, received, format, records), ...(options !== undefined && { options }) }
+    const own = { ...source, ...origin }
+    const log = openFor(own.stream, received)
+    const whole = {
+      ...sliceOf(own, log, received, format, records),
+      ...(options !== undefined && { options }),
+      ...(origin?.way !== undefined && { way: origin.way }),
+    }
     const bytes = records.reduce((sum, each) => sum + each.bytes.length, 0)
     queuedBytes += bytes
     const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
@@ -192,15 +201,33 @@ export function createWriter(deps: WriterDeps): Writer {
     const note = deps.checkpoint(log.origin)
     log.grown = 0
     log.beaten = lastReceived
+    const sources = books.inLog(log.origin)
     return {
       ...(note !== undefined && { checkpoint: hash('sha256', note, 'hex') }),
       rules: deps.rulesHash,
-      sources: books.inLog(log.origin),
+      sources,
+      ...aboutSenders(log.stream === TRAIL_STREAM ? [...books.sources.keys()] : Object.keys(sources)),
       ...(log.stream === TRAIL_STREAM && {
         accounting: JSON.parse(JSON.stringify(Object.fromEntries(books.sources))) as JsonObject,
         // This one too, also where it is about to end.
         logs: Object.fromEntries([log, ...logs.open].map((each) => [each.origin, each.next])),
       }),
+    }
+  }
+
+  /** Of those that number their records, or whose clock was measured. */
+  function aboutSenders(names: readonly string[]): JsonObject {
+    const numbers = names.flatMap((name) => {
+      const epochs = books.numbers(name)
+      return epochs === undefined ? [] : [[name, Object.fromEntries(epochs)] as const]
+    })
+    const clocks = names.flatMap((name) => {
+      const offset = clockOffsets.get(name)
+      return offset === undefined ? [] : [[name, offset] as const]
+    })
+    return {
+      ...(numbers.length > 0 && { numbers: Object.fromEntries(numbers) }),
+      ...(clocks.length > 0 && { clocks: Object.fromEntries(clocks) }),
     }
   }
 
@@ -214,6 +241,7 @@ export function createWriter(deps: WriterDeps): Writer {
   async function emit(source: SourceInfo, batch: readonly SourceRecord[], options: EmitOptions): Promise<Receipt> {
     const refusal = deps.refusal() ?? (queuedBytes > QUEUE_BYTES ? queueFull() : undefined)
     if (refusal !== undefined) throw refusal
+    if (options.clockOffsetMs !== undefined) clockOffsets.set(source.name, Math.round(options.clockOffsetMs))
     const idempotency = deps.idempotency.enter(source.name, options.idempotencyKey, batch, clock.now())
     const slices = slicesOf(batch, options.idempotencyKey)
     let before: Promise<unknown> | undefined
@@ -279,6 +307,16 @@ interface Taken {
   readonly sealing: Promise<unknown>
   /** Resolves once the slice is durable. */
   readonly decided: Promise<Decision>
+}
+
+/** The highest number of each epoch among them. */
+function numbersOf(records: readonly SliceRecord[]): readonly EpochNumber[] {
+  const highest = new Map<number, number>()
+  for (const { sequence } of records) {
+    if (sequence === undefined) continue
+    highest.set(sequence.epoch, Math.max(sequence.n, highest.get(sequence.epoch) ?? 0))
+  }
+  return [...highest]
 }
 
 function sliceOf(

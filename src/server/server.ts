@@ -77,6 +77,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     configs: config.sources,
     writer: pipeline.writer,
     cursor: (name) => foundation.memory.books.cursor(name),
+    lastNumber: (name, epoch) => foundation.memory.books.lastNumber(name, epoch),
     clock,
     log,
     signal: sourcesEnd.signal,

@@ -22,6 +22,8 @@ export interface SourcesDeps {
   readonly writer: Writer
   /** The newest cursor that was sealed for a source. */
   readonly cursor: (name: string) => string | undefined
+  /** The highest number in an epoch of a source that was taken; 0 where there is none. */
+  readonly lastNumber: (name: string, epoch: number) => number
   readonly clock: Clock
   readonly log: (message: string) => void
   readonly signal: AbortSignal
@@ -44,6 +46,7 @@ export function startSources(deps: SourcesDeps): Sources {
         name: config.name,
         clock,
         cursor: deps.cursor(config.name),
+        lastNumber: (epoch) => deps.lastNumber(config.feeds ?? config.name, epoch),
         log,
         secret: (ref) => secretOf(config.name, ref),
         report: () => undefined,

@@ -14,6 +14,21 @@ export interface SourceRecord {
   /** Names the record where neither `naturalId` nor the format does: a place in a file. */
   readonly fallbackId?: string
   readonly sequence?: { readonly epoch: number; readonly n: number }
+  /** Milliseconds since 1970 when it was first seen, where somebody else collected it for us: its time, if it has none. */
+  readonly collectedMs?: number
+  /** Where it differs from what the source's configuration says. One object for all records that share it. */
+  readonly origin?: RecordOrigin
+}
+
+/** What the configuration of a source says of all its records, where one source brings those of several. */
+export interface RecordOrigin {
+  /** How it came to this source, `HOST/SOURCE` of a forwarder: goes to `whodid.way`. */
+  readonly way?: string
+  readonly stream?: string
+  readonly cluster?: string
+  readonly timezone?: string
+  /** False: nobody vouches for what it says. */
+  readonly authenticated?: false
 }
 
 /**
@@ -27,6 +42,8 @@ export interface EmitOptions {
   /** An HTTP client's key: record n gets the natural id `idem:KEY:n`; the same key with other bytes throws `conflict`. */
   readonly idempotencyKey?: string
   readonly signal?: AbortSignal
+  /** How far the sender's clock is ahead of ours, milliseconds, where it was measured: told in heartbeats. */
+  readonly clockOffsetMs?: number
 }
 
 /** A follower or scraper: works by itself. */
@@ -69,6 +86,8 @@ export interface SourceDeps {
   readonly clock: Clock
   /** The newest cursor that was sealed for this source, or undefined at its first start. */
   readonly cursor: string | undefined
+  /** The highest number in an epoch of this source that was taken; 0 where there is none. Asked at any time. */
+  readonly lastNumber: (epoch: number) => number
   /** Says what an operator should know; never contents of records. */
   readonly log: (message: string) => void
   /** Reads a secret of the configuration. Throws AuditError `invalid_config` where it is not. */

@@ -6,11 +6,12 @@ import type { ManualClock } from '../manual-clock.ts'
 import { manualClock } from '../manual-clock.ts'
 
 /** What a source is handed beside clock, cursor and log: it has no secrets, and nobody asks how it stands. */
-export const quiet: Pick<SourceDeps, 'secret' | 'report'> = {
+export const quiet: Pick<SourceDeps, 'secret' | 'report' | 'lastNumber'> = {
   secret: (ref) => {
     throw new AuditError('invalid_config', `there is no secret ${JSON.stringify(ref)} here`)
   },
   report: () => undefined,
+  lastNumber: () => 0,
 }
 
 /** The far side of a source that works by itself: a test writes there what the source is to bring. */
