@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import type { Client } from './client.ts'
 import { createClient } from './client.ts'
 import { createCorpus } from './corpus.ts'
+import { measureFormats } from './formats.ts'
 import { BATCH, measureSaturated, measureSteady, postAll } from './intake.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import type { Benchmark } from './report.ts'
@@ -13,8 +14,8 @@ import type { MeasuredServer } from './server.ts'
 import { settled, startMeasured } from './server.ts'
 import { measureStart } from './start.ts'
 
-/** `npm run bench -- [intake|search|start] [--events N] [--seconds N] [--json FILE]`; see docs/bench.md. */
-const NAMES = ['intake', 'search', 'start'] as const
+/** `npm run bench -- [formats|intake|search|start] [--events N] [--seconds N] [--json FILE]`; see docs/bench.md. */
+const NAMES = ['formats', 'intake', 'search', 'start'] as const
 type Name = (typeof NAMES)[number]
 
 const RESULTS = join(import.meta.dirname, 'results')
@@ -39,6 +40,9 @@ else {
 }
 
 async function main(wanted: readonly Name[]): Promise<void> {
+  const formats = wanted.includes('formats') ? [measureFormats()] : []
+  for (const each of formats) printBenchmark(each)
+  if (wanted.every((name) => name === 'formats')) return
   const batchCount = Math.max(1, Math.round(Number(values.events) / BATCH))
   const events = batchCount * BATCH
   mkdirSync(RESULTS, { recursive: true })
@@ -51,7 +55,7 @@ async function main(wanted: readonly Name[]): Promise<void> {
   try {
     const benchmarks = await run(wanted, server, batches, events)
     for (const each of benchmarks) printBenchmark(each)
-    writeResults(values.json, { machine, events, benchmarks })
+    writeResults(values.json, { machine, events, benchmarks: [...formats, ...benchmarks] })
     console.error(`written to ${values.json}`)
   } finally {
     rmSync(data, { recursive: true, force: true })

@@ -4,6 +4,8 @@ import { dirname, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { eventPage } from '../scripts/event-page.ts'
+import { formatPage } from '../scripts/format-pages.ts'
+import { FORMAT_NAMES } from '../src/formats/formats.ts'
 import { sha256 } from '../src/ledger/sha256.ts'
 import { leafHash, toHex } from '../verify/index.ts'
 import { aFolder, aServer } from './a-server.ts'
@@ -40,6 +42,15 @@ test('what comments name of the documents is there', () => {
 test('docs/event.md is what the declaration of fields says (else: node scripts/event-page.ts)', () => {
   expect(read('docs/event.md')).toBe(eventPage())
 })
+
+test.each(FORMAT_NAMES)(
+  'docs/formats/%s.md says what its decoder does (else: node scripts/format-pages.ts)',
+  (name) => {
+    const { is, should } = formatPage(name)
+
+    expect(is).toBe(should)
+  },
+)
 
 test('the vectors of docs/ledger.md are those that are tested', () => {
   const tests = globSync('verify/*.test.ts', { cwd: ROOT }).map(read).join('\n')

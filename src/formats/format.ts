@@ -24,8 +24,15 @@ export interface DecodedEvent {
   readonly trust?: readonly string[]
   /** What was left out, with its length where that is known (else 0), and why: goes to `whodid.truncated`. */
   readonly truncated?: readonly Truncation[]
+  /** What was taken out or hidden, in the event and in its original, and by which rule: goes to `whodid.masked`. */
+  readonly masked?: readonly Masked[]
   /** The record, where its bytes are not UTF-8 and so no `event.original`: goes to `whodid.original_base64`. */
   readonly originalBase64?: string
+}
+
+export interface Masked {
+  readonly path: string
+  readonly rule: string
 }
 
 export interface Truncation {

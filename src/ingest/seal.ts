@@ -168,7 +168,7 @@ function identityOf(user: User | undefined): string {
 }
 
 function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined, way: string | undefined): AuditEvent {
-  const { event, category, trust, truncated, originalBase64, parser } = decoded
+  const { event, category, trust, truncated, masked, originalBase64, parser } = decoded
   return {
     ...event,
     whodid: {
@@ -178,6 +178,7 @@ function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined
       ...(category !== undefined && { category }),
       ...(trust !== undefined && { trust }),
       ...(truncated !== undefined && { truncated }),
+      ...(masked !== undefined && { masked }),
       ...(originalBase64 !== undefined && { original_base64: originalBase64 }),
       parser,
     },

@@ -1,0 +1,10 @@
+import { FORMAT_NAMES } from '../src/formats/formats.ts'
+import type { FormatTraits } from './contract/format.ts'
+import { formatContract } from './contract/format.ts'
+
+/** The few formats that do not keep a record's own words, each with its reason. */
+const TRAITS: ReadonlyMap<string, FormatTraits> = new Map([
+  ['ecs', { originalIs: 'left out where the event says all that the record said' }],
+])
+
+for (const name of FORMAT_NAMES) formatContract(name, TRAITS.get(name))
