@@ -26,19 +26,15 @@ export function shapedEvent(record: JsonObject): Shaped {
 function shapedObject(value: JsonObject, declared: Declared, path: string, faults: Reject[]): JsonObject {
   // Only keys that parseRecord let through, and names that were checked: none of them is __proto__.
   const shaped: Record<string, Json> = {}
-  const nested = hasDottedKey(value) ? nestedKeys(value, path, faults) : value
-  for (const key of Object.keys(nested)) {
-    const member = nested[key]
+  for (const key of Object.keys(value)) {
+    // Once at most: what nestedKeys gives has no dots.
+    if (key.includes('.')) return shapedObject(nestedKeys(value, path, faults), declared, path, faults)
+    const member = value[key]
     const below = declared.below.get(key)
     const kept = below === undefined || member === undefined ? member : shapedField(below, member, path, faults)
     if (kept !== undefined && kept !== null) shaped[key] = kept
   }
   return shaped
-}
-
-function hasDottedKey(value: JsonObject): boolean {
-  for (const key of Object.keys(value)) if (key.includes('.')) return true
-  return false
 }
 
 /** Dotted keys taken apart at their first dot and joined with the object they belong to. */

@@ -50,7 +50,8 @@ function utf8Text(bytes: Uint8Array): string | undefined {
 function parseSafely(text: string): { readonly value: Json; readonly unsafeKeys: boolean } | string {
   const json = text.startsWith('\ufeff') ? text.slice(1) : text
   try {
-    const value: Json = parse(json)
+    // JSON.parse is all that it does for a text that cannot hold such a key, after looking for one twice.
+    const value: Json = mayHaveUnsafeKeys(json) ? parse(json) : JSON.parse(json)
     return { value, unsafeKeys: false }
   } catch {
     // Either no JSON at all, which the next attempt tells, or JSON with unsafe keys.
@@ -61,6 +62,11 @@ function parseSafely(text: string): { readonly value: Json; readonly unsafeKeys:
   } catch (error) {
     return `the record is not JSON: ${withoutExcerpt(error, json.length)}`
   }
+}
+
+/** Both keys have these letters, unless one is written as an escape. */
+function mayHaveUnsafeKeys(json: string): boolean {
+  return json.includes('proto') || json.includes('\\u')
 }
 
 /** V8 quotes the text it could not read; a message holds no contents of records. */
