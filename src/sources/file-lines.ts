@@ -23,6 +23,7 @@ const CR = 0x0d
 /** Reads a file line by line from an offset, as far as it has been written, with bounded memory. */
 export class FileLines {
   readonly #handle: FileHandle
+  readonly #isExact: boolean
   /** What was read and not yet given out. */
   #rest: Buffer = Buffer.alloc(0)
   /** Where the line at the beginning of `#rest` begins in the file. */
@@ -35,8 +36,10 @@ export class FileLines {
   /** Beginning of a line that is too long; the rest of it is passed over. */
   #cut: Uint8Array | undefined
 
-  constructor(handle: FileHandle, offset: number) {
+  /** @param isExact Gives out blank lines too, and lines with their carriage return: what is between line feeds. */
+  constructor(handle: FileHandle, offset: number, isExact = false) {
     this.#handle = handle
+    this.#isExact = isExact
     this.#lineStart = offset
     this.#readAt = offset
   }
@@ -51,6 +54,11 @@ export class FileLines {
     return this.#isDrained
   }
 
+  /** Whether the file goes on behind the last line end. */
+  get isUnfinished(): boolean {
+    return this.#rest.length > 0 || this.#cut !== undefined
+  }
+
   /** Whole lines, blank ones left out, until there are that many or that much. */
   async next(maxLines: number, maxBytes: number): Promise<Lines> {
     const lines: Line[] = []
@@ -60,7 +68,7 @@ export class FileLines {
       const newline = this.#rest.indexOf(LF, this.#searched)
       if (newline >= 0) {
         const line = this.#take(newline, newline + 1)
-        if (!isBlank(line.bytes)) lines.push(line)
+        if (this.#isExact || !isBlank(line.bytes)) lines.push(line)
         bytes += line.bytes.length
       } else if (!(await this.#readOn())) {
         this.#isDrained = true
@@ -72,14 +80,14 @@ export class FileLines {
 
   /** What stands behind the last line end: the last line of a file that nobody writes to any more. */
   last(): Line | undefined {
-    if (this.#rest.length === 0 && this.#cut === undefined) return undefined
+    if (!this.isUnfinished) return undefined
     const line = this.#take(this.#rest.length, this.#rest.length)
-    return isBlank(line.bytes) ? undefined : line
+    return isBlank(line.bytes) && !this.#isExact ? undefined : line
   }
 
   #take(textEnd: number, lineEnd: number): Line {
     const text = this.#rest.subarray(0, textEnd)
-    const bytes = this.#cut ?? withoutReturn(text)
+    const bytes = this.#cut ?? (this.#isExact ? text : withoutReturn(text))
     const start = this.#lineStart
     const end = this.#readAt - this.#rest.length + lineEnd
     this.#rest = this.#rest.subarray(lineEnd)
@@ -110,6 +118,6 @@ function withoutReturn(text: Buffer): Buffer {
   return text.at(-1) === CR ? text.subarray(0, -1) : text
 }
 
-function isBlank(bytes: Uint8Array): boolean {
+export function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === CR)
 }

@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { pause } from '../lib/clock.ts'
+import { configuredFormat } from '../formats/formats.ts'
 import type { FormatConfig, SourceBase } from './config.ts'
 import { formatConfig, sourceBase } from './config.ts'
 import type { FilePosition } from './file-cursor.ts'
 import { formatCursor, parseCursor } from './file-cursor.ts'
-import type { Line } from './file-lines.ts'
+import type { Line, Lines } from './file-lines.ts'
 import type { Followed } from './followed-files.ts'
 import { FollowedFiles } from './followed-files.ts'
 import type { Emit, Source, SourceDeps, SourceRecord } from './source.ts'
@@ -39,8 +40,10 @@ const RETRY_MS = 1000
 export function createFile(config: FileConfig, deps: SourceDeps): Source {
   return {
     async run(emit, signal) {
+      const format = configuredFormat(config.format, config.options)
       const files = new FollowedFiles({
         patterns: config.paths,
+        joiner: format.joiner?.bind(format),
         known: positionsOf(deps),
         now: () => deps.clock.now(),
         log: deps.log,
@@ -48,7 +51,7 @@ export function createFile(config: FileConfig, deps: SourceDeps): Source {
       try {
         while (!signal.aborted) {
           await files.scan()
-          const isBehind = await forwardAll(files, config.format, emit, deps.clock, signal)
+          const isBehind = await forwardAll(files, config, emit, deps.clock, signal)
           if (!isBehind) await pause(deps.clock, POLL_MS, signal)
         }
       } catch (error) {
@@ -70,7 +73,7 @@ function positionsOf(deps: SourceDeps): readonly FilePosition[] {
 /** One batch of each file, so that none waits for another. True while there is more to read. */
 async function forwardAll(
   files: FollowedFiles,
-  format: string,
+  config: FormatConfig,
   emit: Emit,
   clock: Clock,
   signal: AbortSignal,
@@ -78,16 +81,15 @@ async function forwardAll(
   let isBehind = false
   for (const file of files.files) {
     if (signal.aborted) return false
-    const { lines, atEnd } = await linesOf(file)
-    const over = atEnd && isOver(file, clock.now())
-    const last = over ? file.lines.last() : undefined
-    const batch = last === undefined ? lines : [...lines, last]
+    const { lines, atEnd } = await linesOf(file, clock.now())
+    const over = file.isCut || (atEnd && isOver(file, clock.now()))
+    const batch = over && !file.isCut ? [...lines, ...file.lines.rest()] : lines
     const end = batch.at(-1)?.end
     if (end !== undefined) {
       const cursor = formatCursor(
         files.positions.map((each) => (each.id === file.id ? { ...each, offset: end } : each)),
       )
-      await emitPatiently(emit, recordsOf(batch, file, format), cursor, clock, signal)
+      await emitPatiently(emit, recordsOf(batch, file, config), cursor, clock, signal)
       // A crash before this line repeats the batch: its records have the same ids.
       file.offset = end
     }
@@ -97,18 +99,22 @@ async function forwardAll(
   return isBehind
 }
 
-async function linesOf(file: Followed): Promise<{ readonly lines: readonly Line[]; readonly atEnd: boolean }> {
+async function linesOf(file: Followed, now: number): Promise<Lines> {
+  if (file.isCut) return { lines: file.lines.held(), atEnd: true }
   // Cheaper than a read that finds nothing, four times a second for every file.
-  if (file.lines.isDrained && file.sizeBytes <= file.lines.position) return { lines: [], atEnd: true }
-  return file.lines.next(BATCH_RECORDS, BATCH_BYTES)
+  if (file.lines.isDrained && file.sizeBytes <= file.lines.position) {
+    return { lines: file.lines.whenQuiet(now), atEnd: true }
+  }
+  return file.lines.next(BATCH_RECORDS, BATCH_BYTES, now)
 }
 
 function isOver(file: Followed, now: number): boolean {
   return file.goneAt !== undefined && now - file.goneAt >= LINGER_MS
 }
 
-function recordsOf(lines: readonly Line[], file: Followed, format: string): readonly SourceRecord[] {
-  return lines.map(({ bytes, start }) => ({ bytes, format, fallbackId: `${file.id}:${start}` }))
+function recordsOf(lines: readonly Line[], file: Followed, { format, options }: FormatConfig): readonly SourceRecord[] {
+  const given = options === undefined ? { format } : { format, options }
+  return lines.map(({ bytes, start }) => ({ bytes, ...given, fallbackId: `${file.id}:${start}` }))
 }
 
 /** Waits as long as it is told to wait: a file can. */

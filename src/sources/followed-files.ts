@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { glob, open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { LineJoiner } from '../formats/format.ts'
 import type { FilePosition } from './file-cursor.ts'
 import { fingerprintOf, freeName } from './file-identity.ts'
 import { FileLines } from './file-lines.ts'
+import { JoinedLines } from './joined-lines.ts'
 
 /** A file that is being read. */
 export interface Followed {
@@ -12,12 +14,14 @@ export interface Followed {
   readonly inode: string
   path: string
   readonly handle: FileHandle
-  readonly lines: FileLines
+  readonly lines: JoinedLines
   /** Everything before it is durable. */
   offset: number
   sizeBytes: number
   /** When its name went to another file or away, milliseconds; it is still read to its end. */
   goneAt: number | undefined
+  /** What was read of it is not there any more: only a record that is held back is still to be taken. */
+  isCut: boolean
 }
 
 interface Seen {
@@ -31,6 +35,8 @@ export interface FollowedFilesDeps {
   readonly patterns: readonly string[]
   /** From the cursor: how far files were read before this start. */
   readonly known: readonly FilePosition[]
+  /** For formats whose records span lines: one for each file. */
+  readonly joiner: (() => LineJoiner) | undefined
   readonly now: () => number
   readonly log: (message: string) => void
 }
@@ -77,6 +83,7 @@ export class FollowedFiles {
   }
 
   async forget(file: Followed): Promise<void> {
+    if (file.isCut) this.#remember(file)
     this.#followed.delete(file.id)
     await file.handle.close()
   }
@@ -126,8 +133,8 @@ export class FollowedFiles {
       return
     }
     if (await this.#wasRewritten(file, now.sizeBytes)) {
-      this.#remember(file)
-      await this.forget(file)
+      file.isCut = true
+      if (!file.lines.isHolding) await this.forget(file)
       return
     }
     file.path = now.path
@@ -168,8 +175,20 @@ export class FollowedFiles {
     const id = before?.id ?? freeName(fingerprint.slice(0, 32), taken)
     const offset = before?.offset ?? 0
     const { path, inode, sizeBytes } = seen
-    const lines = new FileLines(handle, offset)
-    const file: Followed = { id, fingerprint, inode, path, handle, lines, offset, sizeBytes, goneAt: undefined }
+    const joiner = this.#deps.joiner?.()
+    const lines = new JoinedLines(new FileLines(handle, offset, joiner !== undefined), joiner)
+    const file: Followed = {
+      id,
+      fingerprint,
+      inode,
+      path,
+      handle,
+      lines,
+      offset,
+      sizeBytes,
+      goneAt: undefined,
+      isCut: false,
+    }
     this.#followed.set(id, file)
     this.#remembered = this.#remembered.filter((each) => each.id !== id)
     return file
