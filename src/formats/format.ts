@@ -41,7 +41,14 @@ export interface Truncation {
   readonly reason: string
 }
 
-export type Decoded = { readonly kind: 'events'; readonly events: readonly DecodedEvent[] } | Reject
+export type Decoded = DecodedEvents | Reject
+
+export interface DecodedEvents {
+  readonly kind: 'events'
+  readonly events: readonly DecodedEvent[]
+  /** Of an envelope: what in it could not become an event. The rest of it is taken all the same. */
+  readonly rejects?: readonly Reject[]
+}
 
 /** `message` and `path` are for the sender to read; they hold no contents of the record. */
 export interface Reject {

@@ -77,7 +77,8 @@ function valueAt(record: JsonObject, path: readonly string[]): unknown {
   return value
 }
 
-function without(record: JsonObject, path: readonly string[]): JsonObject {
+/** The same record but for the value at `path`. */
+export function without(record: JsonObject, path: readonly string[]): JsonObject {
   const [key, ...deeper] = path
   if (key === undefined || !Object.hasOwn(record, key)) return record
   if (deeper.length === 0) {

@@ -132,6 +132,7 @@ function decodeSlice(slice: Slice, format: Format) {
       rejected.push({ record, ...decoded })
       continue
     }
+    for (const reject of decoded.rejects ?? []) rejected.push({ record, ...reject })
     for (const [nth, event] of decoded.events.entries()) {
       const verdict = judge(event.event, format.name === TRAIL_FORMAT)
       if (verdict.kind === 'drop') dropped.push({ record, rule: verdict.rule })
@@ -140,7 +141,7 @@ function decodeSlice(slice: Slice, format: Format) {
       kept.push({
         record,
         decoded: { ...event, event: verdict.event, parser },
-        naturalId: nthName(naturalId ?? event.naturalId ?? fallbackId, nth),
+        naturalId: nthName(naturalId, nth) ?? event.naturalId ?? nthName(fallbackId, nth),
         sequence: nth === 0 ? sequence : undefined,
       })
     }
