@@ -6,13 +6,15 @@ import { configuredFormat, formatNamed } from '../formats/formats.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { FileConfig } from './file.ts'
 import { createFile, fileConfig } from './file.ts'
+import type { ForwardConfig } from './forward.ts'
+import { createForward, forwardConfig } from './forward.ts'
 import type { HttpConfig } from './http.ts'
 import { createHttp, httpConfig } from './http.ts'
 import type { KubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import { createKubernetesWebhook, kubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import type { Receiver, Source, SourceDeps } from './source.ts'
 
-export type SourceConfig = FileConfig | HttpConfig | KubernetesWebhookConfig
+export type SourceConfig = FileConfig | ForwardConfig | HttpConfig | KubernetesWebhookConfig
 
 /** A follower works by itself, also one that listens; a receiver is pushed to at `/in/NAME`. */
 export type Started =
@@ -31,6 +33,7 @@ interface SourceKind {
 /** Every kind of source. To add one: its file, its type above, a row here, a page in docs/sources. */
 export const KINDS: readonly SourceKind[] = [
   follower('file', fileConfig, undefined, createFile),
+  receiver('forward', forwardConfig, undefined, createForward),
   receiver('http', httpConfig, undefined, createHttp),
   receiver('kubernetes-webhook', kubernetesWebhookConfig, 'kubernetes', createKubernetesWebhook),
 ]
