@@ -6,7 +6,8 @@ import { type Api, createApi } from '../src/api/api.ts'
 import { type ApiDeps, DEFAULT_LIMITS } from '../src/api/deps.ts'
 import { type Auth, createAuth } from '../src/auth/auth.ts'
 import type { TokenRequest } from '../src/auth/tokens.ts'
-import type { Receipt, RecordResult } from '../src/domain/answers.ts'
+import { NOTHING } from '../src/domain/accounting.ts'
+import type { Receipt, RecordResult, SourceAnswer } from '../src/domain/answers.ts'
 import type { AuditEvent } from '../src/domain/event.ts'
 import type { Clock } from '../src/lib/clock.ts'
 import type { Emit, SourceRecord } from '../src/sources/source.ts'
@@ -54,6 +55,7 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     auth,
     emitFor,
     receiver: () => undefined,
+    sources: () => [PROD_1],
     reads: memoryReads(() => events),
     ledger: aLedger(),
     subjectKeys: (ids) => new Map(ids.map((id) => [id, new Uint8Array(32).fill(id)])),
@@ -137,6 +139,20 @@ export function aReceiptWith(results: readonly RecordResult[]): Receipt {
   const rejected = results.filter((each) => 'rejected' in each).length
   const received = results.length
   return { received, kept: received - rejected, dropped: 0, duplicate: 0, rejected, shed: 0, results }
+}
+
+/** A source as the API is told of it. */
+export const PROD_1: SourceAnswer = {
+  name: 'prod-1',
+  kind: 'kubernetes-webhook',
+  stream: 'kubernetes',
+  role: 'receiver',
+  state: 'listening',
+  since: '2026-11-24T12:00:00.000Z',
+  listens: '/in/prod-1',
+  accounting: NOTHING,
+  replayed: 0,
+  refused: {},
 }
 
 function aLedger(): ApiDeps['ledger'] {

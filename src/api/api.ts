@@ -17,6 +17,7 @@ import { addMeRoutes } from './me.ts'
 import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
+import { addSourceRoutes } from './sources.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
 import { addTokenRoutes } from './tokens.ts'
@@ -37,7 +38,8 @@ interface RouteEntry {
 
 /** Builds the routes; listens to nothing. A route that does not say its permission throws here. */
 export function createApi(deps: ApiDeps): Api {
-  const app = fastify({
+  const app: FastifyInstance = fastify({
+    ...(deps.tls !== undefined && { https: { ...deps.tls, handshakeTimeout: HANDSHAKE_MS } }),
     // Whoever nobody knows can have no more read of them; routes that take records say their own.
     bodyLimit: SMALL_BODY_BYTES,
     frameworkErrors: refuseAddress,
@@ -65,9 +67,12 @@ export function createApi(deps: ApiDeps): Api {
   addTokenRoutes(app, deps, trail)
   addLedgerRoutes(app, deps)
   addReceiverRoutes(app, deps)
+  addSourceRoutes(app, deps)
   addStatic(app, deps)
   return { app, routes }
 }
+
+const HANDSHAKE_MS = 20_000
 
 function collectRoutes(app: FastifyInstance): readonly RouteEntry[] {
   const routes: RouteEntry[] = []

@@ -1,4 +1,6 @@
-import type { LogInfo } from '../domain/answers.ts'
+import type { TlsOptions } from 'node:tls'
+
+import type { LogInfo, SourceAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { Auth } from '../auth/auth.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -15,6 +17,8 @@ export interface ApiDeps {
   readonly emitFor: (source: string) => Emit | undefined
   /** The receiver that is configured under this name. */
   readonly receiver: (name: string) => Receiver | undefined
+  /** How all sources stand. */
+  readonly sources: () => readonly SourceAnswer[]
   readonly reads: Reads
   readonly ledger: LedgerReads
   /** Subject keys by id; one that was destroyed is missing. */
@@ -37,6 +41,8 @@ export interface ApiDeps {
   readonly limits: Limits
   /** Who may read the logs without a credential: nobody, all but their entries, everybody. Default `none`. */
   readonly publicLedger?: 'none' | 'tiles' | 'entries'
+  /** Left out: plain HTTP. A client's certificate is asked for here and judged at the gate. */
+  readonly tls?: TlsOptions
   /** Where a proxy shows this server to browsers: its host and origin are ours too. */
   readonly publicUrl?: string
   /** 32 bytes that seal cursors. Left out: new ones, so cursors end with the process. */

@@ -42,6 +42,8 @@ const CASES = new Map<string, { url: string; payload?: string }>([
   ['GET /in/:name/*', { url: '/in/prod-1/_bulk' }],
   ['POST /in/:name/*', { url: '/in/prod-1/_bulk', payload: '{}' }],
   ['PUT /in/:name/*', { url: '/in/prod-1/_bulk', payload: '{}' }],
+  ['GET /v1/sources', { url: '/v1/sources' }],
+  ['GET /v1/sources/:name', { url: '/v1/sources/prod-1' }],
   ['GET /', { url: '/' }],
   ['GET /assets/*', { url: '/assets/index.js' }],
   ['GET /:file', { url: '/mark.svg' }],

@@ -1,3 +1,4 @@
+import type { Accounting } from './accounting.ts'
 import type { AuditEvent, State } from './event.ts'
 import type { BlockName } from './sealed.ts'
 
@@ -101,6 +102,37 @@ export interface Me {
   readonly hasEvents: boolean
   readonly sources: readonly string[]
   readonly streams: readonly string[]
+}
+
+/** One of `GET /v1/sources`: how a source stands, as it is seen from outside. */
+export interface SourceAnswer {
+  readonly name: string
+  /** Also `http` for what only a token names. */
+  readonly kind: string
+  readonly stream: string
+  /** The source whose records these are too, where several ways lead into one. */
+  readonly feeds?: string
+  readonly role: 'receiver' | 'follower'
+  readonly state: 'working' | 'listening' | 'waiting' | 'failed'
+  /** Of this state, at the earliest since the server started. */
+  readonly since: string
+  /** Why it waits or failed. */
+  readonly reason?: string
+  /** HOST:PORT, or `/in/NAME`. */
+  readonly listens?: string
+  /** When the last record was received; absent before the first. */
+  readonly lastRecord?: string
+  /** What came this way, since ever. Of a source that others feed: of all of them together. */
+  readonly accounting: Accounting
+  /** Of the received ones, those that were rejected before and fed again. */
+  readonly replayed: number
+  /** What the far side has and we have not, where that can be known. */
+  readonly lag?: { readonly records?: number; readonly bytes?: number; readonly seconds?: number }
+  readonly connections?: number
+  /** Turned away before a record could be read, since the server started, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+  /** How far it has read, in its own words. */
+  readonly cursor?: string
 }
 
 /** One entry of `results` in the answer to `POST /v1/events`, in the order of the records sent. */

@@ -13,6 +13,12 @@ export interface BooksSnapshot {
   readonly logs: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** By source: the last number of each epoch, the epoch that was heard of last at the end. */
   readonly numbers?: Readonly<Record<string, readonly EpochNumber[]>>
+  /** Accounts of the ways that lead into the source of another name; they are in that one's too. */
+  readonly ways?: Readonly<Record<string, Accounting>>
+  /** By source or way: when its last record was received, milliseconds since 1970. */
+  readonly lastRecords?: Readonly<Record<string, number>>
+  /** By source: of the records received, those that came from what was rejected before. */
+  readonly replayed?: Readonly<Record<string, number>>
 }
 
 /** Source of the ledger's own leaves: not a source, so not in the accounts. */
@@ -28,6 +34,9 @@ export class Books {
   readonly #cursors: Map<string, string>
   readonly #logs: Map<string, Map<string, number>>
   readonly #numbers: Map<string, Map<number, number>>
+  readonly #ways: Map<string, Accounting>
+  readonly #lastRecords: Map<string, number>
+  readonly #replayed: Map<string, number>
 
   constructor(saved?: BooksSnapshot) {
     this.#frame = saved?.frame ?? 0
@@ -36,6 +45,9 @@ export class Books {
     this.#cursors = new Map(Object.entries(saved?.cursors ?? {}))
     this.#logs = new Map(Object.entries(saved?.logs ?? {}).map(([log, of]) => [log, new Map(Object.entries(of))]))
     this.#numbers = new Map(Object.entries(saved?.numbers ?? {}).map(([source, of]) => [source, new Map(of)]))
+    this.#ways = new Map(Object.entries(saved?.ways ?? {}))
+    this.#lastRecords = new Map(Object.entries(saved?.lastRecords ?? {}))
+    this.#replayed = new Map(Object.entries(saved?.replayed ?? {}))
   }
 
   /** Enters a frame. One that is in the books already is passed over, so a replay may begin anywhere before. */
@@ -47,11 +59,19 @@ export class Books {
     if (header.source === SYSTEM_SOURCE) return
     this.#sources.set(header.source, addAccounting(this.of(header.source), header.accounting))
     if (header.cursor !== undefined) this.#cursors.set(header.way ?? header.source, header.cursor)
+    this.#note(header)
     for (const [epoch, n] of header.numbers ?? []) this.#number(header.source, epoch, n)
     if (header.log === undefined || events === 0) return
     const log = this.#logs.get(header.log) ?? new Map<string, number>()
     log.set(header.source, (log.get(header.source) ?? 0) + events)
     this.#logs.set(header.log, log)
+  }
+
+  #note({ source, way, received, accounting, replay }: PayloadHeader): void {
+    if (way !== undefined) this.#ways.set(way, addAccounting(this.ofWay(way), accounting))
+    if (accounting.received === 0) return
+    if (replay === true) this.#replayed.set(source, this.replayed(source) + accounting.received)
+    else this.#lastRecords.set(way ?? source, received)
   }
 
   #number(source: string, epoch: number, n: number): void {
@@ -72,6 +92,20 @@ export class Books {
 
   of(source: string): Accounting {
     return this.#sources.get(source) ?? NOTHING
+  }
+
+  /** Of a way that leads into the source of another name. */
+  ofWay(way: string): Accounting {
+    return this.#ways.get(way) ?? NOTHING
+  }
+
+  /** When the last record of a source or way was received, milliseconds since 1970. */
+  lastRecord(name: string): number | undefined {
+    return this.#lastRecords.get(name)
+  }
+
+  replayed(source: string): number {
+    return this.#replayed.get(source) ?? 0
   }
 
   cursor(source: string): string | undefined {
@@ -110,6 +144,9 @@ export class Books {
       cursors: Object.fromEntries(this.#cursors),
       logs: Object.fromEntries([...this.#logs].map(([log, of]) => [log, Object.fromEntries(of)])),
       numbers: Object.fromEntries([...this.#numbers].map(([source, of]) => [source, [...of]])),
+      ways: Object.fromEntries(this.#ways),
+      lastRecords: Object.fromEntries(this.#lastRecords),
+      replayed: Object.fromEntries(this.#replayed),
     }
   }
 }

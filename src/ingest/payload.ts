@@ -21,13 +21,15 @@ export interface PayloadHeader {
   /** Index of the first event in the log. */
   readonly first?: number
   readonly cursor?: string
-  /** Whose cursor it is, where several ways lead into the source. */
+  /** Which way it came, where several lead into the source: whose account and whose cursor this is. */
   readonly way?: string
   readonly accounting: Accounting
   /** Of records that their source numbers: the highest number of each epoch, whatever became of its record. */
   readonly numbers?: readonly EpochNumber[]
   /** Keyed hash of an HTTP client's Idempotency-Key, and the SHA-256 of what came with it. */
   readonly idempotency?: { readonly key: string; readonly content: string }
+  /** Its records were rejected once, and were fed again. */
+  readonly replay?: true
   /** Of the ledger's own leaves: which one. */
   readonly system?: SystemAction
 }

@@ -21,8 +21,10 @@ import { createTurns } from './turns.ts'
 /** A source as the writer sees it. */
 export interface SourceInfo {
   readonly name: string
-  /** Whose cursor it is, where several ways lead into one source. Left out: the source's own. */
+  /** Which way its records come, where several lead into one source. Left out: the source's own. */
   readonly way?: string
+  /** They were rejected once, and are fed again. */
+  readonly replays?: true
   readonly stream: string
   readonly authenticated: boolean
   readonly cluster?: string
@@ -248,11 +250,9 @@ export function createWriter(deps: WriterDeps): Writer {
     const taken = slices.map((slice, n) => {
       const extra = {
         ...(idempotency !== undefined && { idempotency }),
-        ...(n === slices.length - 1 &&
-          options.cursor !== undefined && {
-            cursor: options.cursor,
-            ...(source.way !== undefined && { way: source.way }),
-          }),
+        ...(source.way !== undefined && { way: source.way }),
+        ...(source.replays === true && { replay: source.replays }),
+        ...(n === slices.length - 1 && options.cursor !== undefined && { cursor: options.cursor }),
       }
       const { sealing, decided } = take(source, slice, extra, before)
       before = sealing
@@ -296,7 +296,7 @@ export function createWriter(deps: WriterDeps): Writer {
   }
 }
 
-type HeaderExtra = Pick<PayloadHeader, 'cursor' | 'idempotency'>
+type HeaderExtra = Pick<PayloadHeader, 'cursor' | 'way' | 'replay' | 'idempotency'>
 
 interface Decision {
   readonly results: readonly RecordResult[]

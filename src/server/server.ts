@@ -8,6 +8,7 @@ import { AuditError } from '../domain/errors.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
+import { tlsServerOptions } from '../lib/tls.ts'
 import { readRun } from '../state/run-file.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config.ts'
@@ -15,7 +16,7 @@ import { type Foundation, openFoundation } from './foundation.ts'
 import { listen } from './listen.ts'
 import { type Pipeline, startPipeline } from './pipeline.ts'
 import { createRunRecord } from './run-record.ts'
-import { receiverSecrets, type Sources, startSources } from './sources.ts'
+import { receiverCertificates, receiverSecrets, type Sources, startSources } from './sources.ts'
 import { startUpkeep } from './upkeep.ts'
 
 export interface ServerOptions {
@@ -76,8 +77,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const sources = startSources({
     configs: config.sources,
     writer: pipeline.writer,
-    cursor: (name) => foundation.memory.books.cursor(name),
-    lastNumber: (name, epoch) => foundation.memory.books.lastNumber(name, epoch),
+    books: foundation.memory.books,
     clock,
     log,
     signal: sourcesEnd.signal,
@@ -88,9 +88,14 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   })
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
 
-  const auth = createAuth({ state: foundation.state, clock, receiverSecrets: receiverSecrets(config.sources) })
+  const auth = createAuth({
+    state: foundation.state,
+    clock,
+    receiverSecrets: receiverSecrets(config.sources),
+    receiverCertificates: receiverCertificates(config.sources, config.tls?.clientCa !== undefined),
+  })
   const { app } = createApi(apiDeps(options, { foundation, pipeline, sources, auth, clock, startedAt }))
-  const url = await listen(app, config.listen)
+  const url = await listen(app, config.listen, config.tls, { clock, log, signal: sourcesEnd.signal })
   closers.push(() => app.close())
   const control = await listenControl(app, config.data)
   closers.push(() => control.close())
@@ -98,7 +103,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   closers.push(() => runRecord.remove())
   return {
     url,
-    adminLink: () => `${url}/#admin=${auth.createAdminLink()}`,
+    adminLink: () => `${config.publicUrl ?? url}/#admin=${auth.createAdminLink()}`,
     ready: firstOf(pipeline.store.ready, clock),
     failed: failure.promise,
     close: () => closers.close(),
@@ -121,6 +126,7 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     auth,
     emitFor: (name) => sources.emitFor(name),
     receiver: (name) => sources.receiver(name),
+    sources: () => sources.list(),
     reads: pipeline.store.reads,
     ledger,
     subjectKeys: (wanted) => keys.subjects.find(wanted),
@@ -142,6 +148,8 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     clock,
     limits: DEFAULT_LIMITS,
     publicLedger: config.ledger.public,
+    ...(config.tls !== undefined && { tls: tlsServerOptions(config.tls, 'optional') }),
+    ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
     // Cursors outlive a restart, and open with no other install.
     cursorKey: new Uint8Array(hkdfSync('sha256', keys.dedupe, '', 'whodid cursor', 32)),
   }

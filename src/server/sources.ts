@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
+import type { SourceAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
-import type { SourceInfo, Writer } from '../ingest/writer.ts'
+import { formatMillis } from '../domain/time.ts'
+import type { Books } from '../ingest/books.ts'
+import { limitSource } from '../ingest/limit-source.ts'
+import { SourceWatch } from '../ingest/source-watch.ts'
 import { superviseSource } from '../ingest/supervise.ts'
+import type { SourceInfo, Writer } from '../ingest/writer.ts'
+import type { ClientCertificate } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { SecretRef } from '../sources/config.ts'
-import { type SourceConfig, startSource, streamOf } from '../sources/kinds.ts'
+import { type SourceConfig, type Started, startSource, streamOf } from '../sources/kinds.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
 
 /** The configured sources, at work, and the ways in for what is pushed. */
@@ -13,6 +19,8 @@ export interface Sources {
   emitFor(name: string): Emit | undefined
   receiver(name: string): Receiver | undefined
   names(): readonly string[]
+  /** How they all stand, by name. */
+  list(): readonly SourceAnswer[]
   /** Resolves when every follower has stopped; they stop when `signal` aborts. */
   readonly stopped: Promise<void>
 }
@@ -20,10 +28,8 @@ export interface Sources {
 export interface SourcesDeps {
   readonly configs: readonly SourceConfig[]
   readonly writer: Writer
-  /** The newest cursor that was sealed for a source. */
-  readonly cursor: (name: string) => string | undefined
-  /** The highest number in an epoch of a source that was taken; 0 where there is none. */
-  readonly lastNumber: (name: string, epoch: number) => number
+  /** Accounts, and the newest cursor that was sealed for a source. */
+  readonly books: Pick<Books, 'of' | 'ofWay' | 'lastRecord' | 'replayed' | 'cursor' | 'lastNumber'>
   readonly clock: Clock
   readonly log: (message: string) => void
   readonly signal: AbortSignal
@@ -34,51 +40,104 @@ const BUILT_IN_API: SourceInfo = { name: 'api', stream: 'default', authenticated
 const OUR_OWN = new Set(['whodid', '_log'])
 
 export function startSources(deps: SourcesDeps): Sources {
-  const { writer, clock, log, signal } = deps
+  const { writer, clock, log, signal, books } = deps
+  const known = new Map<string, Entry>()
   const receivers = new Map<string, Receiver>()
-  const ways = new Map<string, Emit>([[BUILT_IN_API.name, writer.emitFor(BUILT_IN_API)]])
   const running: Promise<void>[] = []
+
+  function enter(name: string, what: Omit<Entry, 'watch' | 'emit'>, watch = new SourceWatch(clock)): Entry {
+    const limits = what.config?.limits
+    const unlimited = writer.emitFor(what.info)
+    const limited = limits === undefined ? unlimited : limitSource(name, unlimited, limits, { clock, log })
+    const entry = { ...what, watch, emit: watch.emit(limited) }
+    known.set(name, entry)
+    return entry
+  }
+
+  enter(BUILT_IN_API.name, { info: BUILT_IN_API, kind: 'http', role: 'receiver' })
   for (const config of deps.configs) {
     refuseOurNames(config.name)
-    const emit = writer.emitFor(infoOf(config, deps.configs))
-    const open = () =>
+    const watch = new SourceWatch(clock)
+    const open = (): Started =>
       startSource(config, {
         name: config.name,
         clock,
-        cursor: deps.cursor(config.name),
-        lastNumber: (epoch) => deps.lastNumber(config.feeds ?? config.name, epoch),
+        cursor: books.cursor(config.name),
+        lastNumber: (epoch) => books.lastNumber(config.feeds ?? config.name, epoch),
         log,
         secret: (ref) => secretOf(config.name, ref),
-        report: () => undefined,
+        report: (status) => watch.report(status),
       })
+    const info = infoOf(config, deps.configs)
     const started = open()
+    const { emit } = enter(config.name, { info, kind: config.kind, role: started.role, config }, watch)
     if (started.role === 'receiver') {
-      receivers.set(config.name, started.receiver)
-      ways.set(config.name, emit)
+      receivers.set(config.name, watch.receiver(started.receiver))
       continue
     }
+    refuseCertificate(config)
     const again = () => {
       const follower = open()
       if (follower.role !== 'follower') throw new AuditError('internal', `source ${config.name} changed its role`)
       return follower.source
     }
-    running.push(superviseSource(config.name, again, emit, { clock, log, signal }))
+    running.push(superviseSource(config.name, again, emit, { clock, log, signal, watch }))
   }
-  const followers = new Set(deps.configs.map((config) => config.name).filter((name) => !receivers.has(name)))
   return {
     emitFor(name) {
-      if (followers.has(name) || OUR_OWN.has(name) || name === '') return undefined
-      const known = ways.get(name)
-      if (known !== undefined) return known
+      if (OUR_OWN.has(name) || name === '') return undefined
+      const entry = known.get(name)
+      if (entry?.role === 'follower') return undefined
       // A token that names a source which the configuration does not know makes an HTTP source of that name.
-      const emit = writer.emitFor({ ...BUILT_IN_API, name })
-      ways.set(name, emit)
-      return emit
+      const unknown = { info: { ...BUILT_IN_API, name }, kind: 'http', role: 'receiver' } as const
+      return (entry ?? enter(name, unknown)).emit
     },
     receiver: (name) => receivers.get(name),
-    names: () => [...new Set([...ways.keys(), ...deps.configs.map((config) => config.name)])].toSorted(),
+    names: () => [...known.keys()].toSorted(),
+    list: () => [...known].map(([name, entry]) => answerOf(name, entry, books)).toSorted(byName),
     stopped: Promise.all(running).then(() => undefined),
   }
+}
+
+interface Entry {
+  readonly info: SourceInfo
+  readonly kind: string
+  readonly role: SourceAnswer['role']
+  /** Absent: nothing but a token names it. */
+  readonly config?: SourceConfig
+  readonly watch: SourceWatch
+  readonly emit: Emit
+}
+
+const LONGEST_CURSOR = 1000
+
+function answerOf(name: string, { info, kind, role, config, watch }: Entry, books: SourcesDeps['books']): SourceAnswer {
+  const { state, sinceMs, reason, status, refused } = watch.standing
+  const listens = status.listens ?? (role === 'receiver' && config !== undefined ? `/in/${name}` : undefined)
+  const lastRecord = books.lastRecord(name)
+  const cursor = books.cursor(name)
+  return {
+    name,
+    kind,
+    stream: info.stream,
+    ...(info.name !== name && { feeds: info.name }),
+    role,
+    state: state === 'working' && (role === 'receiver' || listens !== undefined) ? 'listening' : state,
+    since: formatMillis(sinceMs),
+    ...(reason !== undefined && { reason }),
+    ...(listens !== undefined && { listens }),
+    ...(lastRecord !== undefined && { lastRecord: formatMillis(lastRecord) }),
+    accounting: info.name === name ? books.of(name) : books.ofWay(name),
+    replayed: books.replayed(name),
+    ...(status.lag !== undefined && { lag: status.lag }),
+    ...(status.connections !== undefined && { connections: status.connections }),
+    refused,
+    ...(cursor !== undefined && { cursor: cursor.slice(0, LONGEST_CURSOR) }),
+  }
+}
+
+function byName(a: SourceAnswer, b: SourceAnswer): number {
+  return a.name < b.name ? -1 : 1
 }
 
 /** Configured secrets of receivers, by source name. Throws `invalid_config` for one that is not where it is said to be. */
@@ -88,6 +147,32 @@ export function receiverSecrets(configs: readonly SourceConfig[]): ReadonlyMap<s
     if ('token' in config && config.token !== undefined) secrets.set(config.name, secretOf(config.name, config.token))
   }
   return secrets
+}
+
+/**
+ * Configured certificates of receivers, by source name.
+ *
+ * @param asksForThem Whether the listener of receivers has a `clientCa`. Throws `invalid_config` where it has none.
+ */
+export function receiverCertificates(
+  configs: readonly SourceConfig[],
+  asksForThem: boolean,
+): ReadonlyMap<string, ClientCertificate> {
+  const certificates = new Map<string, ClientCertificate>()
+  for (const { name, clientCertificate } of configs) {
+    if (clientCertificate !== undefined) certificates.set(name, clientCertificate)
+  }
+  const [first] = certificates.keys()
+  if (first === undefined || asksForThem) return certificates
+  const hint = 'give the server tls: { cert, key, clientCa }: only what an authority of clientCa signed is believed'
+  throw new AuditError('invalid_config', `source ${first} wants a certificate, and nobody is asked for one`, { hint })
+}
+
+/** A listener of its own has an authority of its own; what follows files is connected to by nobody. */
+function refuseCertificate({ name, kind, clientCertificate }: SourceConfig): void {
+  if (clientCertificate === undefined) return
+  const hint = 'clientCertificate is for what is pushed to at /in/NAME; a listener of its own takes tls: { clientCa }'
+  throw new AuditError('invalid_config', `source ${name} of kind ${kind} cannot want a clientCertificate`, { hint })
 }
 
 function secretOf(name: string, ref: SecretRef): string {

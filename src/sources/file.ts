@@ -51,7 +51,9 @@ export function createFile(config: FileConfig, deps: SourceDeps): Source {
       try {
         while (!signal.aborted) {
           await files.scan()
+          deps.report({ lag: { bytes: bytesBehind(files) } })
           const isBehind = await forwardAll(files, config, emit, deps.clock, signal)
+          deps.report({ lag: { bytes: bytesBehind(files) } })
           if (!isBehind) await pause(deps.clock, POLL_MS, signal)
         }
       } catch (error) {
@@ -68,6 +70,10 @@ function positionsOf(deps: SourceDeps): readonly FilePosition[] {
   const known = parseCursor(deps.cursor)
   if (known === undefined) deps.log(`${deps.name}: its cursor cannot be read, so its files are read from the beginning`)
   return known ?? []
+}
+
+function bytesBehind({ files }: FollowedFiles): number {
+  return files.reduce((sum, { sizeBytes, offset }) => sum + Math.max(0, sizeBytes - offset), 0)
 }
 
 /** One batch of each file, so that none waits for another. True while there is more to read. */

@@ -78,6 +78,7 @@ export async function startFixtureServer(events: readonly Invented[]): Promise<F
     auth,
     emitFor: () => undefined,
     receiver: () => undefined,
+    sources: () => [],
     reads: guarded(readsOf(stored), () => engine),
     ledger: {
       logs: () => ledger.logs(),
