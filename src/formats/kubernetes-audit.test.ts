@@ -89,7 +89,7 @@ test('a completed request becomes the event that the table of docs/formats says'
         ],
         path: ['User alice', 'ClusterRoleBinding ops-admin', 'ClusterRole cluster-admin'],
       },
-      authn: { credential_id: 'X509SHA256=1f2e' },
+      authn: { method: 'certificate', credential_id: 'X509SHA256=1f2e' },
     },
     orchestrator: { type: 'kubernetes', cluster: { name: 'prod-1' }, namespace: 'prod', api_version: 'v1' },
     http: { request: { id: '6b21f1a4-8a0c-4f0e-9d1c-2f6f0f5a7d11' }, response: { status_code: 200 } },
@@ -380,7 +380,9 @@ describe('hostile and broken records', () => {
   })
 
   test('keys that could harm are left out of the bodies, and that is said', () => {
-    const text = JSON.stringify({ ...COMPLETED, requestObject: { data: { x: 1 } } }).replace('"x"', '"__proto__"')
+    const objectRef = { resource: 'configmaps' }
+    const requestObject = { data: { x: 1 } }
+    const text = JSON.stringify({ ...COMPLETED, objectRef, requestObject }).replace('"x"', '"__proto__"')
     const decoded = kubernetesAudit.decode(Buffer.from(text), CONTEXT)
     expect(decoded).toMatchObject({ events: [{ truncated: [{ path: 'audit', bytes: 0, reason: 'unsafe_keys' }] }] })
     expect(decoded.kind === 'events' && decoded.events[0]?.event.event.original).toBe(text)
@@ -398,7 +400,8 @@ describe('hostile and broken records', () => {
   test('of a record beyond the limit the larger body is cut first, with its length and reason', () => {
     const requestObject = { data: 'x'.repeat(RECORD_LIMIT_BYTES) }
     const responseObject = { data: 'y'.repeat(1000) }
-    const { event, truncated } = decode({ ...COMPLETED, requestObject, responseObject })
+    const objectRef = { resource: 'configmaps' }
+    const { event, truncated } = decode({ ...COMPLETED, objectRef, requestObject, responseObject })
     expect(event.audit?.request).toBeUndefined()
     expect(event.audit?.response).toEqual(responseObject)
     expect(truncated).toEqual([
@@ -424,6 +427,6 @@ describe('hostile and broken records', () => {
 
   test('an EventList of a million items takes a moment, not a minute', () => {
     const text = `{"kind":"EventList","items":[${'1,'.repeat(1_000_000)}1]}`
-    expect(rejectOf(text).reason).toBe('wrong_type')
+    expect(rejectOf(text).reason).toBe('too_large')
   })
 })

@@ -14,10 +14,9 @@ import { dropEmpty, objectIn, stringIn, stringsIn } from './loose.ts'
  * The event that one record becomes, by the table of docs/formats/kubernetes-audit.md.
  *
  * @param record An audit.k8s.io Event with the parts that its decoder asks for.
- * @param now RFC 3339: stands in for a time that the record does not say.
- * @param original The record's bytes as text.
  */
-export function kubernetesEvent(record: JsonObject, now: string, cluster: string, original: string): AuditEvent {
+export function kubernetesEvent(record: JsonObject, around: Around): AuditEvent {
+  const { now, cluster, original, trustedHops } = around
   const subject = subjectOf(record)
   const times = timesOf(record)
   const { user, impersonation } = usersOf(record)
@@ -25,8 +24,8 @@ export function kubernetesEvent(record: JsonObject, now: string, cluster: string
     '@timestamp': times.happened === undefined ? now : formatTime(times.happened),
     event: { ...eventFields(record, subject, times), original },
     user,
-    source: sourceOf(record),
-    client: clientOf(record),
+    source: sourceOf(record, trustedHops),
+    client: clientOf(record, trustedHops),
     user_agent: dropEmpty({ original: stringIn(record, 'userAgent') }),
     audit: auditOf(record, subject, impersonation),
     orchestrator: orchestratorOf(subject, cluster),
@@ -36,6 +35,17 @@ export function kubernetesEvent(record: JsonObject, now: string, cluster: string
     kubernetes: kubernetesOf(record, subject),
     message: stringIn(objectIn(record, 'responseStatus'), 'message'),
   })
+}
+
+/** What the event says that the record does not. */
+export interface Around {
+  /** RFC 3339: stands in for a time that the record does not say. */
+  readonly now: string
+  readonly cluster: string
+  /** The record's bytes as text. */
+  readonly original: string
+  /** How many of `sourceIPs` are believed, counted from the last. */
+  readonly trustedHops: number
 }
 
 /** Whether the record says when it happened. */
@@ -100,15 +110,28 @@ function targetOf(refused: { readonly resource: string; readonly name: string })
   return refused.resource === 'groups' ? { group: { name: [refused.name] } } : userOfName(refused.name)
 }
 
-/** The last hop is the one the API server saw itself; all before it can be set by the client. */
-function sourceOf(record: JsonObject): Endpoint | undefined {
-  const address = stringsIn(record, 'sourceIPs')?.at(-1)
+interface Hop {
+  readonly address: string | undefined
+  /** 0: the API server saw it itself. */
+  readonly fromEnd: number
+  readonly isFirst: boolean
+}
+
+/** The last hop is the one the API server saw itself; all before it are headers, true as far as the proxies before it are. */
+export function believedHop(record: JsonObject, trustedHops: number): Hop {
+  const hops = stringsIn(record, 'sourceIPs') ?? []
+  const at = Math.max(0, hops.length - trustedHops)
+  return { address: hops[at], fromEnd: hops.length - 1 - at, isFirst: at === 0 }
+}
+
+function sourceOf(record: JsonObject, trustedHops: number): Endpoint | undefined {
+  const { address } = believedHop(record, trustedHops)
   return address === undefined ? undefined : endpointOf(address)
 }
 
-function clientOf(record: JsonObject): Endpoint | undefined {
-  const hops = stringsIn(record, 'sourceIPs') ?? []
-  return hops.length < 2 || hops[0] === undefined ? undefined : endpointOf(hops[0])
+function clientOf(record: JsonObject, trustedHops: number): Endpoint | undefined {
+  const first = stringsIn(record, 'sourceIPs')?.[0]
+  return first === undefined || believedHop(record, trustedHops).isFirst ? undefined : endpointOf(first)
 }
 
 function endpointOf(address: string): Endpoint {
@@ -125,14 +148,25 @@ function auditOf(
   return dropEmpty({
     resource: [resourceOf(record, subject)],
     authz: authzOf(record, subject, impersonation),
-    authn: dropEmpty({
-      credential_id: stringsIn(objectIn(user, 'extra'), 'authentication.kubernetes.io/credential-id')?.[0],
-    }),
+    authn: authnOf(objectIn(user, 'extra')),
     request: record['requestObject'],
     response: record['responseObject'],
     reason,
   })
 }
+
+/** A credential's id says of what kind it is: `X509SHA256=…` a certificate, `JTI=…` a signed token. */
+function authnOf(extra: JsonObject | undefined) {
+  const credential =
+    stringsIn(extra, 'authentication.kubernetes.io/credential-id')?.[0] ?? stringsIn(extra, 'accessKeyId')?.[0]
+  const method = METHODS.find(([prefix]) => credential?.startsWith(prefix))?.[1]
+  return dropEmpty({ method, credential_id: credential })
+}
+
+const METHODS = [
+  ['X509SHA256=', 'certificate'],
+  ['JTI=', 'token'],
+] as const
 
 function resourceOf(record: JsonObject, subject: Subject) {
   if (subject.resource === undefined) return { type: 'url', name: pathOf(subject.uri) }
@@ -195,7 +229,26 @@ function kubernetesOf(record: JsonObject, subject: Subject) {
     audit: dropEmpty({
       stage: stringIn(record, 'stage'),
       level: stringIn(record, 'level'),
+      user: dropEmpty({ extra: extraOf(objectIn(objectIn(record, 'user'), 'extra')) }),
       objectRef: dropEmpty({ apiGroup: stringIn(subject.ref, 'apiGroup'), subresource: subject.subresource }),
     }),
   }
 }
+
+/**
+ * What the authenticator says beside the name, under short names that can be asked for: `authentication.kubernetes.io/pod-name`
+ * is `pod-name`. The credential's id is in `audit.authn`, and only there.
+ */
+function extraOf(extra: JsonObject | undefined): JsonObject {
+  const short = new Map<string, readonly string[]>()
+  for (const key of Object.keys(extra ?? {}).slice(0, MOST_EXTRAS)) {
+    const name = key.slice(key.lastIndexOf('/') + 1).replaceAll('.', '_')
+    const values = stringsIn(extra, key) ?? []
+    if (CREDENTIALS.has(name) || name === '' || values.length === 0) continue
+    short.set(name, [...(short.get(name) ?? []), ...values])
+  }
+  return Object.fromEntries(short)
+}
+
+const MOST_EXTRAS = 64
+const CREDENTIALS = new Set(['credential-id', 'accessKeyId'])

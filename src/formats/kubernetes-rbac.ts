@@ -4,18 +4,20 @@ import type { Authz, Policy } from '../domain/event.ts'
  * Which binding and role allowed a request, from annotation `authorization.k8s.io/reason`. The text is what
  * kubernetes/plugin/pkg/auth/authorizer/rbac writes:
  * `RBAC: allowed by RoleBinding "edit/shop" of ClusterRole "edit" to Group "developers"`.
- * Another reason (another authorizer, an error list) has no policies and stands as it is.
+ * EKS writes `EKS Access Policy` for `RBAC`. Another reason (another authorizer, an error list) has no policies and stands
+ * as it is.
  */
 export function authzOfReason(reason: string): Pick<Authz, 'engine' | 'policies' | 'path'> {
   const found = reason.length > REASON_LIMIT ? null : RBAC_REASON.exec(reason)
   if (found === null) return {}
-  const [, bindingKind = '', binding = '', roleKind = '', role = '', subjectKind = '', subject = ''] = found
+  const [, engine = '', bindingKind = '', binding = '', roleKind = '', role = '', subjectKind = '', subject = ''] =
+    found
   const policies = [policyOf(bindingKind, unquoted(binding)), policyOf(roleKind, unquoted(role))]
   const path = [
     `${subjectKind} ${subjectKind === 'ServiceAccount' ? placed(unquoted(subject)) : unquoted(subject)}`,
     ...policies.map((policy) => `${policy.type ?? ''} ${policy.id ?? policy.name ?? ''}`),
   ]
-  return { engine: 'RBAC', policies, path }
+  return { engine, policies, path }
 }
 
 /** The reason has `name/namespace`; everybody else writes the namespace first. */
@@ -33,7 +35,7 @@ function placed(text: string): string {
 const REASON_LIMIT = 4096
 const QUOTED = String.raw`"((?:[^"\\]|\\.)*)"`
 const RBAC_REASON = new RegExp(
-  `^RBAC: allowed by (\\w+) ${QUOTED} of (\\w+) ${QUOTED} to (User|Group|ServiceAccount) ${QUOTED}$`,
+  `^(RBAC|EKS Access Policy): allowed by (\\w+) ${QUOTED} of (\\w+) ${QUOTED} to (User|Group|ServiceAccount) ${QUOTED}$`,
 )
 
 /** Go's %q: quotes and backslashes are escaped. Other escapes are left as they stand. */

@@ -40,15 +40,35 @@ export function pathOf(uri: string): string {
   return end < 0 ? uri : uri.slice(0, end)
 }
 
-/** The command of an exec is in the request's URI and nowhere else. */
+/** The command of an exec is in the request's URI and nowhere else; so are the ports of a port-forward over WebSocket. */
 export function insideOf(subject: Subject) {
-  if (subject.action !== 'exec' && subject.action !== 'attach') return {}
+  if (!INSIDE.has(subject.action)) return {}
   const parameters = new URLSearchParams(subject.uri.slice(pathOf(subject.uri).length))
+  const container = dropEmpty({ name: parameters.get('container') ?? undefined })
+  if (subject.action === 'port-forward') return { destination: dropEmpty({ port: portOf(parameters.get('ports')) }) }
   const args = parameters.getAll('command')
+  const isInteractive = isOn(parameters.get('stdin')) && isOn(parameters.get('tty'))
   return {
-    process: dropEmpty({ command_line: args.map(shellWord).join(' '), args }),
-    container: dropEmpty({ name: parameters.get('container') ?? undefined }),
+    process: dropEmpty({
+      command_line: args.map(shellWord).join(' '),
+      args,
+      interactive: isInteractive ? true : undefined,
+    }),
+    container,
   }
+}
+
+const INSIDE = new Set(['exec', 'attach', 'port-forward'])
+
+function isOn(value: string | null): boolean {
+  return value === '1' || value === 'true'
+}
+
+/** The first of `8080,8443`: ECS has place for one, `url.query` for all. */
+function portOf(ports: string | null): number | undefined {
+  const [first = ''] = (ports ?? '').split(',', 1)
+  const port = /^\d{1,5}$/.test(first) ? Number(first) : 0
+  return port > 0 && port < 65_536 ? port : undefined
 }
 
 function shellWord(word: string): string {

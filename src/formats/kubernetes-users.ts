@@ -27,6 +27,6 @@ function personOf(user: JsonObject | undefined): User | undefined {
 
 function kindOf(name: string): UserKind {
   if (name === 'system:anonymous') return 'anonymous'
-  if (name.startsWith('system:serviceaccount:')) return 'service'
+  if (name.startsWith('system:serviceaccount:') || name.endsWith('.gserviceaccount.com')) return 'service'
   return name.startsWith('system:') ? 'system' : 'person'
 }

@@ -6,7 +6,8 @@ export function outcomeOf(record: JsonObject): EventFields['outcome'] {
   if (decisionOf(record) === 'deny' || (code !== undefined && code >= 400)) return 'failure'
   const stage = stringIn(record, 'stage')
   if (stage === 'Panic') return 'failure'
-  return stage === 'ResponseComplete' && code !== undefined ? 'success' : 'unknown'
+  const isAnswered = code !== undefined || stringIn(objectIn(record, 'responseStatus'), 'status') === 'Success'
+  return stage === 'ResponseComplete' && isAnswered ? 'success' : 'unknown'
 }
 
 export function codeOf(record: JsonObject): number | undefined {
