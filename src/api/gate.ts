@@ -75,10 +75,10 @@ function refusal(status: 401 | 403, reason: string): AuditError {
 
 /**
  * On loopback any web page can reach us under a name of its own that resolves to 127.0.0.1 (DNS rebinding), so only
- * loopback's own names are answered there.
+ * loopback's own names are answered there. Behind TLS a browser has checked the name itself.
  */
 function refuseForeignHost(request: FastifyRequest, publicUrl: string | undefined): void {
-  if (!isLoopbackAddress(request.raw.socket.localAddress ?? '127.0.0.1')) return
+  if (request.protocol === 'https' || !isLoopbackAddress(request.raw.socket.localAddress ?? '127.0.0.1')) return
   const name = request.hostname.replace(/:\d+$/, '')
   if (name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || name === '::1') return
   if (/^127(\.\d{1,3}){3}$/.test(name)) return

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 import { AuditError } from '../domain/errors.ts'
 import { formatMillis } from '../domain/time.ts'
-import { cookieName, sessionCookie } from './caller.ts'
+import { cookieFor, sessionCookie } from './caller.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseBody } from './input.ts'
 import type { Trail } from './trail.ts'
@@ -16,7 +16,7 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
     const { secret } = parseBody(signIn, request)
     const session = signInOrRecord(request, secret)
     trail.record(request, session.caller, { ...SIGN_IN, outcome: 'success' })
-    setCookie(request, reply, session.cookie, Math.floor((session.expiresAt - deps.clock.now()) / 1000))
+    sendCookie(request, reply, session.cookie, Math.floor((session.expiresAt - deps.clock.now()) / 1000))
     return reply.send({ name: session.caller.name, expiresAt: formatMillis(session.expiresAt) })
   })
 
@@ -27,7 +27,7 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
       const act = { action: 'sign-out', category: 'authentication', type: 'end', outcome: 'success' } as const
       trail.record(request, request.caller, act)
     }
-    setCookie(request, reply, '', 0)
+    sendCookie(request, reply, '', 0)
     return reply.code(204).send()
   })
 
@@ -38,6 +38,12 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
     // In the fragment: a browser sends it to nobody.
     return reply.code(201).send({ path: `/#admin=${secret}` })
   })
+
+  function sendCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAgeSeconds: number): void {
+    const { name, isSecure } = cookieFor(request, deps.publicUrl)
+    const attributes = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${isSecure ? '; Secure' : ''}`
+    void reply.header('set-cookie', `${name}=${value}; ${attributes}`)
+  }
 
   function signInOrRecord(request: FastifyRequest, secret: string) {
     try {
@@ -53,9 +59,3 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
 
 const SIGN_IN = { action: 'sign-in', category: 'authentication', type: 'start' } as const
 const MAKE_LINK = { action: 'create', category: 'iam', type: 'creation', outcome: 'success' } as const
-
-function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAgeSeconds: number): void {
-  const secure = request.protocol === 'https' ? '; Secure' : ''
-  const attributes = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${maxAgeSeconds}${secure}`
-  void reply.header('set-cookie', `${cookieName(request)}=${value}; ${attributes}`)
-}

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import type { Clock } from '../lib/clock.ts'
 import { type State, openState } from '../state/state.ts'
-import { type Auth, createAuth } from './auth.ts'
+import { type Auth, createAuth, type ShownCredentials } from './auth.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -113,11 +113,37 @@ test('a receiver knows its own secret and the tokens of its source, and no other
   const { token } = auth.createToken({ scope: 'ingest', source: 'prod-1' }, 'local:0')
   const { token: other } = auth.createToken({ scope: 'ingest', source: 'prod-2' }, 'local:0')
 
-  expect(auth.callerOfReceiver('prod-1', 'sixteen-letters-')).toMatchObject({ source: 'prod-1', scope: 'ingest' })
-  expect(auth.callerOfReceiver('prod-1', token)).toMatchObject({ source: 'prod-1' })
-  expect(auth.callerOfReceiver('prod-1', other)).toBeUndefined()
-  expect(auth.callerOfReceiver('prod-2', 'sixteen-letters-')).toBeUndefined()
-  expect(auth.callerOfReceiver('prod-1', '')).toBeUndefined()
+  const callerOf = (name: string, bearer: string) => auth.callerOfReceiver(name, { bearer, certificate: undefined })
+
+  expect(callerOf('prod-1', 'sixteen-letters-')).toMatchObject({ source: 'prod-1', scope: 'ingest' })
+  expect(callerOf('prod-1', token)).toMatchObject({ source: 'prod-1' })
+  expect(callerOf('prod-1', other)).toBeUndefined()
+  expect(callerOf('prod-2', 'sixteen-letters-')).toBeUndefined()
+  expect(callerOf('prod-1', '')).toBeUndefined()
+  expect(auth.callerOfReceiver('prod-1', { bearer: undefined, certificate: undefined })).toBeUndefined()
+})
+
+test('a receiver that wants a certificate wants it from everybody, and its secret as well where it has one', () => {
+  const fingerprint = 'ab'.repeat(32)
+  const receiverCertificates = new Map([
+    ['prod-1', { subject: 'CN=prod-1' }],
+    ['prod-2', { fingerprint: `SHA256:${fingerprint.toUpperCase()}` }],
+  ])
+  const receiverSecrets = new Map([['prod-1', 'sixteen-letters-']])
+  const strict = createAuth({ state, clock, receiverSecrets, receiverCertificates })
+  const { token } = strict.createToken({ scope: 'ingest', source: 'prod-2' }, 'local:0')
+  const shown = (name: string) => ({ fingerprint, subject: new Map([['CN', [name]]]) })
+
+  const secret = 'sixteen-letters-'
+  const callerOf = (name: string, shownNow: ShownCredentials) => strict.callerOfReceiver(name, shownNow)
+  expect(callerOf('prod-1', { bearer: secret, certificate: shown('prod-1') })).toMatchObject({ source: 'prod-1' })
+  expect(callerOf('prod-1', { bearer: undefined, certificate: shown('prod-1') })).toBeUndefined()
+  expect(callerOf('prod-1', { bearer: secret, certificate: undefined })).toBeUndefined()
+  expect(callerOf('prod-1', { bearer: secret, certificate: shown('prod-2') })).toBeUndefined()
+
+  expect(callerOf('prod-2', { bearer: undefined, certificate: shown('any') })).toMatchObject({ source: 'prod-2' })
+  expect(callerOf('prod-2', { bearer: 'wrong', certificate: shown('any') })).toBeUndefined()
+  expect(callerOf('prod-2', { bearer: token, certificate: undefined })).toBeUndefined()
 })
 
 test('refuses a receiver secret that could be guessed', () => {

@@ -1,4 +1,5 @@
 import { AuditError } from '../domain/errors.ts'
+import { type ClientCertificate, fitsCertificate, type ShownCertificate } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LinkUse } from '../state/admin-links.ts'
 import type { State } from '../state/state.ts'
@@ -14,8 +15,11 @@ export interface Auth {
   callerOfToken(bearer: string): Caller | undefined
   /** Whose browser has this session cookie. */
   callerOfSession(cookie: string): Caller | undefined
-  /** Whoever bears the secret that is configured for the receiver `name`, or a token that writes as that source. */
-  callerOfReceiver(name: string, bearer: string): Caller | undefined
+  /**
+   * Whoever bears the secret that is configured for the receiver `name`, or a token that writes as that source. A receiver
+   * that wants a certificate wants it from everybody, and asks for no more of who shows it unless it has a secret as well.
+   */
+  callerOfReceiver(name: string, shown: ShownCredentials): Caller | undefined
   judge(caller: Caller | undefined, needs: readonly Permission[]): Judgement
   /** The secret of a sign-in link: good once, for ten minutes. */
   createAdminLink(): string
@@ -26,6 +30,11 @@ export interface Auth {
   listTokens(): readonly TokenInfo[]
   /** Throws `not_found`. */
   revokeToken(id: string): void
+}
+
+export interface ShownCredentials {
+  readonly bearer: string | undefined
+  readonly certificate: ShownCertificate | undefined
 }
 
 interface NewSession {
@@ -40,6 +49,8 @@ export interface AuthDeps {
   readonly clock: Clock
   /** Configured secret of each receiver that has one, by source name. Throws `invalid_config` when one is too short. */
   readonly receiverSecrets: ReadonlyMap<string, string>
+  /** Configured certificate of each receiver that has one, by source name. */
+  readonly receiverCertificates?: ReadonlyMap<string, ClientCertificate>
 }
 
 const LINK_MS = 10 * 60 * 1000
@@ -57,8 +68,13 @@ export function createAuth(deps: AuthDeps): Auth {
       if (session === undefined || session.expiresAt <= clock.now()) return undefined
       return sessionCaller(session.name, session.scope)
     },
-    callerOfReceiver(name, bearer) {
+    callerOfReceiver(name, { bearer, certificate }) {
       const expected = receiverHashes.get(name)
+      const wanted = deps.receiverCertificates?.get(name)
+      if (wanted !== undefined && (certificate === undefined || !fitsCertificate(certificate, wanted))) return undefined
+      if (bearer === undefined) {
+        return wanted !== undefined && expected === undefined ? receiverCaller(name) : undefined
+      }
       if (expected !== undefined && equalHashes(expected, hashSecret(bearer))) return receiverCaller(name)
       const caller = tokenCaller(bearer)
       return caller?.source === name ? caller : undefined

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { buffer, json } from 'node:stream/consumers'
@@ -10,10 +11,17 @@ import type { Io } from './io.ts'
 /** Where a command's server is. */
 export type ServerAddress =
   | { readonly kind: 'socket'; readonly path: string; readonly url: string | undefined; readonly data: string }
-  | { readonly kind: 'url'; readonly url: string; readonly token: string | undefined }
+  | {
+      readonly kind: 'url'
+      readonly url: string
+      readonly token: string | undefined
+      /** PEM of who signs its certificate; undefined: those that Node knows. */
+      readonly ca: Buffer | undefined
+    }
 
 export interface FindOptions {
   readonly url?: string
+  readonly ca?: string
   readonly data: string
 }
 
@@ -25,7 +33,9 @@ export function findServer(options: FindOptions, io: Io): ServerAddress {
   const url = (options.url ?? io.env['WHODID_URL'])?.replace(/\/+$/, '')
   const token = io.env['WHODID_TOKEN']
   const run = readRun(options.data)
-  if (url !== undefined && (token !== undefined || run?.url !== url)) return { kind: 'url', url: checked(url), token }
+  if (url !== undefined && (token !== undefined || run?.url !== url)) {
+    return { kind: 'url', url: checked(url), token, ca: authorityOf(options.ca ?? io.env['WHODID_CA']) }
+  }
   if (run === undefined) throw noServer(options.data)
   return { kind: 'socket', path: run.socket, url: run.url, data: options.data }
 }
@@ -88,6 +98,7 @@ function send(server: ServerAddress, what: Call): Promise<IncomingMessage> {
     headers: { ...headersOf(server, body), ...what.headers },
     ...(what.signal !== undefined && { signal: what.signal }),
     ...(server.kind === 'socket' && { socketPath: server.path }),
+    ...(server.kind === 'url' && server.ca !== undefined && { ca: server.ca }),
   }
   return new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? requestHttps(url, options, resolve) : requestHttp(url, options, resolve)
@@ -110,6 +121,14 @@ function headersOf(server: ServerAddress, body: string | undefined): Record<stri
 function unreached(server: ServerAddress, cause: Error): AuditError {
   // The file was left over: nobody listens on the socket that it names.
   if (server.kind === 'socket') return noServer(server.data)
+  const code = 'code' in cause ? String(cause.code) : ''
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) {
+    const hint = 'name who signs it with --ca FILE or WHODID_CA, and the server as its certificate does'
+    return new AuditError('unauthenticated', `the certificate of ${server.url} is not trusted: ${code}`, {
+      cause,
+      hint,
+    })
+  }
   const hint = 'check --url or WHODID_URL, and that the server runs'
   return new AuditError('not_found', `${server.url} does not answer`, { cause, hint })
 }
@@ -149,6 +168,15 @@ async function problemFields(response: IncomingMessage): Promise<ReadonlyMap<str
   } catch {
     // A proxy may have answered: the status is all that it says.
     return new Map()
+  }
+}
+
+function authorityOf(path: string | undefined): Buffer | undefined {
+  if (path === undefined) return undefined
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new AuditError('bad_request', `cannot read ${path}`, { cause, hint: '--ca and WHODID_CA name a PEM file' })
   }
 }
 

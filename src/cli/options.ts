@@ -5,12 +5,17 @@ const DEFAULT_DATA = './.whodid'
 /** How a command finds its server. */
 export interface ServerOptions {
   readonly url?: string
+  readonly ca?: string
   readonly data: string
 }
 
 export function addServerOptions(command: Command): Command {
   return command
     .option('--url <url>', 'address of the server (also WHODID_URL; token in WHODID_TOKEN)')
+    .option(
+      '--ca <file>',
+      'who signs the certificate of --url, in PEM (also WHODID_CA); left out: those that Node knows',
+    )
     .option('--data <dir>', 'data folder of a server on this machine', DEFAULT_DATA)
 }
 

@@ -5,13 +5,19 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { Period } from '../ingest/logs.ts'
 import { parseStrict } from '../lib/strict.ts'
-import { name } from '../sources/config.ts'
+import type { TlsFiles } from '../lib/tls.ts'
+import { name, tls } from '../sources/config.ts'
 import { parseSource, type SourceConfig } from '../sources/kinds.ts'
+import { forwardTo, type ForwardToConfig } from './forward-config.ts'
 
 /** What `whodid.yaml` says, every key optional. Paths are absolute here. */
 export interface Config {
   /** HOST:PORT; port 0 takes a free one. */
   readonly listen: string
+  /** Left out: plain HTTP, on loopback only. */
+  readonly tls?: TlsFiles
+  /** Where browsers find this server, if not where it listens: no path, no slash at the end. */
+  readonly publicUrl?: string
   readonly data: string
   readonly install?: string
   readonly keys: string
@@ -21,6 +27,8 @@ export interface Config {
   readonly sources: readonly SourceConfig[]
   /** Bytes; left out: 20 GB or a fifth of the disk. */
   readonly journalBytes?: number
+  /** Of `whodid forward` alone. */
+  readonly forward?: ForwardToConfig
 }
 
 interface StreamConfig {
@@ -57,11 +65,14 @@ const file = z.strictObject({
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'HOST:PORT, like 127.0.0.1:7421')
     .exactOptional(),
+  tls: tls.exactOptional(),
+  publicUrl: z.string().refine(isOrigin, 'an address without a path, like https://audit.example.com').exactOptional(),
   data: z.string().min(1).exactOptional(),
   install: name.exactOptional(),
   keys: z.strictObject({ path: z.string().min(1) }).exactOptional(),
   ledger: z.strictObject({ public: z.enum(['none', 'tiles', 'entries']) }).exactOptional(),
   store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
+  forward: forwardTo.exactOptional(),
   journal: z.strictObject({ maxBytes: z.int().positive() }).exactOptional(),
   streams: z.array(stream).exactOptional(),
   // Each is parsed strictly by its kind.
@@ -91,6 +102,8 @@ export function loadConfig(overrides: ConfigOverrides): Config {
   refuseTwice('stream', said.streams ?? [])
   return {
     listen: overrides.listen ?? said.listen ?? DEFAULT_LISTEN,
+    ...(said.tls !== undefined && { tls: withPaths(said.tls, at) }),
+    ...(said.publicUrl !== undefined && { publicUrl: new URL(said.publicUrl).origin }),
     data,
     ...(said.install !== undefined && { install: said.install }),
     keys: said.keys === undefined ? join(data, 'keys') : at(said.keys.path),
@@ -99,7 +112,14 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     streams: said.streams ?? [],
     sources,
     ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
+    ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
   }
+}
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, pathname, search, hash, username } = new URL(text)
+  return /^https?:$/.test(protocol) && pathname === '/' && `${search}${hash}${username}` === ''
 }
 
 /** The keys under which kinds of sources name files: of secrets (`file`), of TLS, and what is followed. */

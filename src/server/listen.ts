@@ -1,14 +1,28 @@
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { AuditError } from '../domain/errors.ts'
+import { type TlsFiles, type TlsWatchDeps, watchTls } from '../lib/tls.ts'
 
-/** Opens the socket of HOST:PORT and gives its address as a URL. Throws `port_in_use` or `io_failed`, naming it. */
-export async function listen(app: FastifyInstance, address: string): Promise<string> {
+/**
+ * Opens the socket of HOST:PORT and gives its address as a URL. With `tls` the app must have been made for it; renewed
+ * files are taken while it listens. Throws `port_in_use` or `io_failed`, naming the address.
+ */
+export async function listen(
+  app: FastifyInstance,
+  address: string,
+  tls: TlsFiles | undefined,
+  watch: TlsWatchDeps,
+): Promise<string> {
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(address.slice(colon + 1))
-  refuseOpenNetwork(host)
+  if (tls === undefined) refuseOpenNetwork(host)
   try {
-    return await app.listen({ host, port })
+    const url = await app.listen({ host, port })
+    // Typed as plain HTTP whatever it is.
+    const server: unknown = app.server
+    if (tls !== undefined && server instanceof TlsServer) watchTls(tls, (next) => server.setSecureContext(next), watch)
+    return url
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'EADDRINUSE') {
@@ -25,6 +39,6 @@ export async function listen(app: FastifyInstance, address: string): Promise<str
 /** Without TLS, credentials would cross the network in the clear. */
 function refuseOpenNetwork(host: string): void {
   if (host === 'localhost' || host === '::1' || host.startsWith('127.')) return
-  const hint = 'listen on 127.0.0.1 and put a proxy with TLS in front of it'
+  const hint = 'give the server a certificate (tls in whodid.yaml), or listen on 127.0.0.1 behind a proxy with TLS'
   throw new AuditError('unsupported', `plain HTTP is served on loopback only, not on ${host}`, { hint })
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FORMAT_NAMES, formatHint } from '../formats/formats.ts'
+import { type ClientCertificate, isFingerprint, isSubject } from '../lib/client-certificate.ts'
 import type { TlsFiles } from '../lib/tls.ts'
 
 /** `{ env: NAME }` or `{ file: PATH }`: where a secret is, never the secret. */
@@ -17,11 +18,22 @@ export interface SourceBase {
   readonly timezone?: string
   /** For receivers: the bearer token of its sender. */
   readonly token?: SecretRef
+  /** For receivers: the certificate that its sender shows, signed by an authority of `tls.clientCa`. */
+  readonly clientCertificate?: ClientCertificate
+  readonly limits?: SourceLimits
   /**
    * The source whose records these are too, where two ways lead from one system (webhook and file of one cluster): what
    * comes by both is stored once. Name, stream, cluster and accounting are then that source's.
    */
   readonly feeds?: string
+}
+
+/** Of one source, so that it does not take the room of others. Beyond them its sender is told to wait. */
+export interface SourceLimits {
+  readonly recordsPerSecond?: number
+  readonly bytesPerSecond?: number
+  /** Batches that wait for their answer at a time; for a listener of its own: open connections. */
+  readonly connections?: number
 }
 
 /** For sources that say what their records are. */
@@ -53,6 +65,20 @@ export const formatName = z.string().superRefine((word, context) => {
   context.addIssue({ code: 'custom', message: `there is no format ${word}: ${formatHint(word)}` })
 })
 
+const clientCertificate: z.ZodType<ClientCertificate> = z.union(
+  [
+    z.strictObject({ fingerprint: z.string().refine(isFingerprint) }),
+    z.strictObject({ subject: z.string().refine(isSubject) }),
+  ],
+  'a certificate is { fingerprint: SHA256:HEX } or { subject: CN=NAME }',
+)
+
+const limits: z.ZodType<SourceLimits> = z.strictObject({
+  recordsPerSecond: z.int().positive().exactOptional(),
+  bytesPerSecond: z.int().positive().exactOptional(),
+  connections: z.int().positive().exactOptional(),
+})
+
 const zone = z.string().refine(isZone, 'an IANA time zone, like Europe/Stockholm')
 
 export const sourceBase = {
@@ -61,6 +87,8 @@ export const sourceBase = {
   cluster: z.string().min(1).exactOptional(),
   timezone: zone.exactOptional(),
   feeds: name.exactOptional(),
+  clientCertificate: clientCertificate.exactOptional(),
+  limits: limits.exactOptional(),
 }
 
 export const formatConfig = {
