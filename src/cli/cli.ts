@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { adminLinkCommand } from './admin-link.ts'
 import { configCommand } from './config.ts'
 import { complain } from './complain.ts'
+import { forwardCommand } from './forward.ts'
 import type { Io } from './io.ts'
 import { protectOperands } from './operands.ts'
 import { searchCommand } from './search.ts'
@@ -40,6 +41,7 @@ export function createProgram(io: Io): Command {
     .configureOutput({ writeOut: (text) => void io.out(text), writeErr: (text) => io.err(text) })
   const commands = [
     serveCommand(io),
+    forwardCommand(io),
     searchCommand(io),
     tailCommand(io),
     showCommand(io),

@@ -19,7 +19,11 @@ export interface AdmissionDeps {
   readonly clock: Clock
   /** Journal bytes at most. Default: 20 GB or a fifth of the disk, whichever is smaller. */
   readonly journalBytes?: number
+  /** Who may be behind, and what to do then. Default: ledger and store of this server. */
+  readonly behind?: { readonly who: string; readonly hint: string }
 }
+
+const OUR_FOLLOWERS = { who: 'store or ledger have', hint: 'the store or the ledger is behind: see /readyz' }
 
 const GB = 1024 ** 3
 const LARGEST_JOURNAL = 20 * GB
@@ -34,6 +38,7 @@ const LOOK_MS = 5000
  * (docs/operate.md, Health).
  */
 export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
+  const { who, hint: whatToDo } = deps.behind ?? OUR_FOLLOWERS
   let disk = await look(deps.folder)
   let closed = false
   /** All that was durable at that time has passed ledger and store since. */
@@ -60,15 +65,11 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
       if (closed) return busy('the server is stopping', 'send again once it is back', 2000)
       const bound = deps.journalBytes ?? boundOf(disk)
       if (deps.journal.sizeBytes >= bound) {
-        const hint = 'the store or the ledger is behind: see /readyz; records are taken again once it has caught up'
+        const hint = `${whatToDo}; records are taken again once it has caught up`
         return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
       }
       if (deps.clock.now() - passedMs > OLDEST_MS) {
-        return busy(
-          'store or ledger have been behind for more than seven days',
-          'the store or the ledger is behind: see /readyz',
-          10_000,
-        )
+        return busy(`${who} been behind for more than seven days`, whatToDo, 10_000)
       }
       const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
       if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {

@@ -72,7 +72,7 @@ export async function openFoundation(
 }
 
 /** Whole files go, and never the last: on a small disk they must be small enough for the bound to be kept. */
-function fileBytesOf(journalBytes: number): number {
+export function fileBytesOf(journalBytes: number): number {
   return Math.min(LARGEST_FILE, Math.max(SMALLEST_FILE, journalBytes / 8))
 }
 

@@ -27,7 +27,7 @@ export interface Sources {
 
 export interface SourcesDeps {
   readonly configs: readonly SourceConfig[]
-  readonly writer: Writer
+  readonly writer: Pick<Writer, 'emitFor'>
   /** Accounts, and the newest cursor that was sealed for a source. */
   readonly books: Pick<Books, 'of' | 'ofWay' | 'lastRecord' | 'replayed' | 'cursor' | 'lastNumber'>
   readonly clock: Clock
@@ -65,7 +65,7 @@ export function startSources(deps: SourcesDeps): Sources {
         cursor: books.cursor(config.name),
         lastNumber: (epoch) => books.lastNumber(config.feeds ?? config.name, epoch),
         log,
-        secret: (ref) => secretOf(config.name, ref),
+        secret: (ref) => secretOf(`source ${config.name}`, ref),
         report: (status) => watch.report(status),
       })
     const info = infoOf(config, deps.configs)
@@ -144,7 +144,8 @@ function byName(a: SourceAnswer, b: SourceAnswer): number {
 export function receiverSecrets(configs: readonly SourceConfig[]): ReadonlyMap<string, string> {
   const secrets = new Map<string, string>()
   for (const config of configs) {
-    if ('token' in config && config.token !== undefined) secrets.set(config.name, secretOf(config.name, config.token))
+    if ('token' in config && config.token !== undefined)
+      secrets.set(config.name, secretOf(`source ${config.name}`, config.token))
   }
   return secrets
 }
@@ -175,19 +176,24 @@ function refuseCertificate({ name, kind, clientCertificate }: SourceConfig): voi
   throw new AuditError('invalid_config', `source ${name} of kind ${kind} cannot want a clientCertificate`, { hint })
 }
 
-function secretOf(name: string, ref: SecretRef): string {
+/**
+ * A secret, from where the configuration says that it is.
+ *
+ * @param owner Names it in the message: `source bastion`. Throws `invalid_config` when it is not there.
+ */
+export function secretOf(owner: string, ref: SecretRef): string {
   if ('env' in ref) {
     const value = process.env[ref.env]
     if (value !== undefined) return value
     const hint = `set ${ref.env} before the server starts`
-    throw new AuditError('invalid_config', `a secret of source ${name}: ${ref.env} is not in the environment`, {
+    throw new AuditError('invalid_config', `a secret of ${owner}: ${ref.env} is not in the environment`, {
       hint,
     })
   }
   try {
     return readFileSync(ref.file, 'utf8').trimEnd()
   } catch (cause) {
-    throw new AuditError('invalid_config', `a secret of source ${name}: cannot read ${ref.file}`, { cause })
+    throw new AuditError('invalid_config', `a secret of ${owner}: cannot read ${ref.file}`, { cause })
   }
 }
 
