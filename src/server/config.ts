@@ -9,7 +9,6 @@ import type { TlsFiles } from '../lib/tls.ts'
 import { name, tls } from '../sources/config.ts'
 import { parseSource, type SourceConfig } from '../sources/kinds.ts'
 import { forwardTo, type ForwardToConfig } from './forward-config.ts'
-import { forwardTo, type ForwardToConfig } from './forward-config.ts'
 
 /** What `whodid.yaml` says, every key optional. Paths are absolute here. */
 export interface Config {
@@ -28,8 +27,6 @@ export interface Config {
   readonly sources: readonly SourceConfig[]
   /** Bytes; left out: 20 GB or a fifth of the disk. */
   readonly journalBytes?: number
-  /** Of `whodid forward` alone. */
-  readonly forward?: ForwardToConfig
   /** Of `whodid forward` alone. */
   readonly forward?: ForwardToConfig
 }
@@ -76,7 +73,6 @@ const file = z.strictObject({
   ledger: z.strictObject({ public: z.enum(['none', 'tiles', 'entries']) }).exactOptional(),
   store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
   forward: forwardTo.exactOptional(),
-  forward: forwardTo.exactOptional(),
   journal: z.strictObject({ maxBytes: z.int().positive() }).exactOptional(),
   streams: z.array(stream).exactOptional(),
   // Each is parsed strictly by its kind.
@@ -116,7 +112,6 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     streams: said.streams ?? [],
     sources,
     ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
-    ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
     ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
   }
 }
