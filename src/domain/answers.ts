@@ -33,8 +33,10 @@ export interface Facet {
   readonly field: string
   /** Largest first. */
   readonly values: readonly FacetValue[]
-  /** Number of distinct values, exact. */
+  /** Number of distinct values. */
   readonly distinct: number
+  /** Counted over these many newest events only, those since then: there are so many that all would take too long. */
+  readonly newest?: { readonly events: number; readonly since: string }
 }
 
 export interface Completeness {

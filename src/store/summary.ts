@@ -7,6 +7,7 @@ import { clamped, runCondition } from './condition.ts'
 import type { Condition } from './condition.ts'
 import type { Connection } from './connection.ts'
 import { countFacets } from './facets.ts'
+import type { Newest } from './facets.ts'
 import type { SummaryAnswer, SummaryRequest } from './reads.ts'
 import { sees } from './veil.ts'
 
@@ -30,7 +31,7 @@ export async function summarize(
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0)
   const facets = await countFacets(
     connection,
-    { condition, matches: total, wanted: request.facets },
+    { condition, matches: total, wanted: request.facets, ...newestOf(histogram, total) },
     visibility,
     signal,
   )
@@ -43,6 +44,20 @@ export async function summarize(
     until: written(range.untilMs),
     rowsRead: range.rowsRead + times.rowsRead + facets.rowsRead,
   }
+}
+
+/** Above it, facets with many values are counted over the newest events: in about the same time however many there are. */
+const ALL_COUNTED = 200_000
+const NEWEST_COUNTED = 100_000
+
+function newestOf(histogram: readonly Bucket[], total: number): { readonly newest?: Newest } {
+  if (total <= ALL_COUNTED) return {}
+  let events = 0
+  for (const { from, counts } of histogram.toReversed()) {
+    events += Object.values(counts).reduce((sum, count) => sum + count, 0)
+    if (events >= NEWEST_COUNTED) return { newest: { events, sinceMs: Date.parse(from) } }
+  }
+  return {}
 }
 
 interface Range {

@@ -102,7 +102,7 @@ interface FacetSectionProps extends FacetsProps {
 function FacetSection({ facet, filters, onToggle, onOnly, onNot }: FacetSectionProps): ReactNode {
   const [open, setOpen] = useState(true)
   const [all, setAll] = useState(false)
-  const { field, values, distinct } = facet
+  const { field, values, distinct, newest } = facet
   const visible = all ? values : values.slice(0, FIRST_SHOWN)
   const title = TITLES.get(field) ?? field
   return (
@@ -155,6 +155,11 @@ function FacetSection({ facet, filters, onToggle, onOnly, onNot }: FacetSectionP
       )}
       {open && (all || values.length <= FIRST_SHOWN) && distinct > values.length && (
         <p className="facet-more">{countText(distinct - values.length)} others</p>
+      )}
+      {open && newest !== undefined && (
+        <p className="facet-more" title={`Since ${newest.since}. A shorter time counts them all.`}>
+          of the newest {countText(newest.events)}
+        </p>
       )}
     </section>
   )
