@@ -8,6 +8,7 @@ import { addEventReadRoutes } from './events-read.ts'
 import { addEventWriteRoutes } from './events-write.ts'
 import { addEventRoutes } from './event-one.ts'
 import { addProofRoute } from './event-proof.ts'
+import { addRelatedRoute } from './event-related.ts'
 import { addFieldRoutes } from './fields.ts'
 import { SECURITY_HEADERS, addGate } from './gate.ts'
 import { addHealthRoutes } from './health.ts'
@@ -62,6 +63,7 @@ export function createApi(deps: ApiDeps): Api {
   addEventReadRoutes(app, deps, trail)
   addTailRoute(app, deps, trail)
   addEventRoutes(app, deps)
+  addRelatedRoute(app, deps)
   addProofRoute(app, deps)
   addFieldRoutes(app)
   addTokenRoutes(app, deps, trail)

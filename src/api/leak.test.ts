@@ -28,6 +28,7 @@ const CASES = new Map<string, { url: string; payload?: string }>([
   ['GET /v1/events::tail', { url: '/v1/events:tail?q=action:delete' }],
   ['GET /v1/events/:id', { url: `/v1/events/${ID}` }],
   ['GET /v1/events/:id/original', { url: `/v1/events/${ID}/original` }],
+  ['GET /v1/events/:id/related', { url: `/v1/events/${ID}/related` }],
   ['GET /v1/events/:id/proof', { url: `/v1/events/${ID}/proof?format=json` }],
   ['GET /v1/fields', { url: '/v1/fields' }],
   ['POST /v1/tokens', { url: '/v1/tokens', payload: '{"scope":"read"}' }],
@@ -142,7 +143,7 @@ describe.each([...CASES.keys()])('%s', (name) => {
 
 test('the canaries are there for who may see them', async () => {
   const headers = bearer(api.token({ scope: 'read' }))
-  for (const name of ['', '/:id', '/:id/original', '/:id/proof', '::tail']) {
+  for (const name of ['', '/:id', '/:id/original', '/:id/related', '/:id/proof', '::tail']) {
     const { body } = await call(`GET /v1/events${name}`, headers)
     for (const canary of CANARIES) expect(body).toContain(canary)
   }

@@ -59,6 +59,19 @@ export interface Summary {
   readonly rowsRead: number
 }
 
+/** `GET /v1/events/{id}/related`: what belongs to one request, oldest first. */
+export interface RelatedAnswer {
+  readonly events: readonly AuditEvent[]
+  /** The field they agree in; absent: this event stands alone, or the reader may not see what it belongs to. */
+  readonly joinedBy?: string
+  /** Whether all that was begun came to an end; absent where this reader or this page cannot tell. */
+  readonly complete?: boolean
+  /** It did not, and should have by now. */
+  readonly finding?: 'never completed'
+  /** There are more than these. */
+  readonly more?: true
+}
+
 export interface DisclosedBlock {
   readonly block: BlockName
   /** The exact text that was hashed; absent when it was erased. */
@@ -135,6 +148,38 @@ export interface SourceAnswer {
   readonly refused: Readonly<Record<string, number>>
   /** How far it has read, in its own words. */
   readonly cursor?: string
+  /** What is kept of its rejected records, and how many had to go for room or age. Absent while that is not known. */
+  readonly rejectedKept?: { readonly records: number; readonly bytes: number; readonly letGo: number }
+}
+
+/** A record that could become no event, in `GET /v1/sources/{name}/rejected`. */
+export interface RejectedAnswer {
+  readonly id: string
+  readonly received: string
+  readonly format: string
+  /** A word from the closed list by which it is counted. */
+  readonly reason: string
+  readonly message: string
+  readonly path?: string
+  /** How many it had. */
+  readonly bytes: number
+  /** It was longer than what is kept, so it cannot be fed again. */
+  readonly cut?: true
+}
+
+/** What became of rejected records that were fed again. */
+export interface ReplayAnswer {
+  readonly replayed: number
+  readonly kept: number
+  readonly duplicate: number
+  readonly dropped: number
+  readonly rejected: number
+  /** Not fed: only a part of them is kept. */
+  readonly cut: number
+  /** There may be more behind this id. */
+  readonly next?: string
+  /** Why it ended before all were fed. */
+  readonly waits?: string
 }
 
 /** One entry of `results` in the answer to `POST /v1/events`, in the order of the records sent. */
