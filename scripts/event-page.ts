@@ -56,7 +56,10 @@ what each format fills. In the tables \`[]\` marks lists; where no meaning is gi
 const GROUPS: readonly (readonly [title: string, roots: readonly string[]])[] = [
   ['What happened', ['@timestamp', 'event', 'message', 'labels', 'tags']],
   ['Who did it', ['user']],
-  ['From where, on what', ['source', 'user_agent', 'orchestrator', 'host', 'http', 'process', 'kubernetes']],
+  [
+    'From where, on what',
+    ['source', 'user_agent', 'orchestrator', 'host', 'http', 'process', 'trace', 'ssh', 'kubernetes'],
+  ],
   ['To what, and why it was allowed', ['audit']],
   ['Bookkeeping', ['whodid']],
 ]
@@ -71,7 +74,9 @@ function group(title: string, roots: readonly string[], fields: readonly Field[]
 }
 
 function others(fields: readonly Field[]): string {
-  const ofEcs = fields.filter(({ path }) => !['audit', 'whodid', 'kubernetes'].includes(path.split('.')[0] ?? ''))
+  const ofEcs = fields.filter(
+    ({ path }) => !['audit', 'whodid', 'kubernetes', 'ssh'].includes(path.split('.')[0] ?? ''),
+  )
   const sets = [...Map.groupBy(ofEcs, rootOf)].toSorted(([a], [b]) => (a < b ? -1 : 1))
   const rows = sets.map(([root, own]) => {
     const blocks = [...new Set(own.map(({ block }) => block))].join(', ')

@@ -95,7 +95,8 @@ function commandOf(process: unknown): string | undefined {
 
 function thingsOf(event: AuditEvent, verb: Verb): string | undefined {
   const [first, ...others] = event.audit?.resource ?? []
-  if (first !== undefined) {
+  // `ran CMD on HOST`: the command has been said.
+  if (first !== undefined && !(verb.takesCommand && first.type === 'command')) {
     const more = others.length === 0 ? '' : ` and ${others.length} more`
     const isOurs = event.event.dataset?.startsWith('whodid.') === true
     return `${thingOf(first, verb, isOurs ? ourWord : wordFor)}${more}`
