@@ -4,6 +4,8 @@ import { nearest } from '../domain/nearest.ts'
 import { ecs } from '../formats/ecs.ts'
 import { configuredFormat, formatNamed } from '../formats/formats.ts'
 import { parseStrict } from '../lib/strict.ts'
+import type { BulkConfig } from './bulk.ts'
+import { bulkConfig, createBulk } from './bulk.ts'
 import type { FileConfig } from './file.ts'
 import { createFile, fileConfig } from './file.ts'
 import type { ForwardConfig } from './forward.ts'
@@ -14,7 +16,7 @@ import type { KubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import { createKubernetesWebhook, kubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import type { Receiver, Source, SourceDeps } from './source.ts'
 
-export type SourceConfig = FileConfig | ForwardConfig | HttpConfig | KubernetesWebhookConfig
+export type SourceConfig = BulkConfig | FileConfig | ForwardConfig | HttpConfig | KubernetesWebhookConfig
 
 /** A follower works by itself, also one that listens; a receiver is pushed to at `/in/NAME`. */
 export type Started =
@@ -32,6 +34,7 @@ interface SourceKind {
 
 /** Every kind of source. To add one: its file, its type above, a row here, a page in docs/sources. */
 export const KINDS: readonly SourceKind[] = [
+  receiver('bulk', bulkConfig, undefined, createBulk),
   follower('file', fileConfig, undefined, createFile),
   receiver('forward', forwardConfig, undefined, createForward),
   receiver('http', httpConfig, undefined, createHttp),
@@ -105,15 +108,21 @@ function rowOf(config: SourceConfig): SourceKind {
 
 /** Options are the format's: it says what is wrong with them, before anything starts. */
 function refuseWrongOptions(config: SourceConfig): void {
-  if (!('options' in config) || config.options === undefined) return
+  if ('options' in config) refuseWrong(config.name, config.format, config.options, 'options')
+  if (!('indices' in config)) return
+  config.indices?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `indices.${n}.options`))
+}
+
+function refuseWrong(source: string, format: string | undefined, options: unknown, at: string): void {
+  if (options === undefined) return
   try {
-    configuredFormat(config.format ?? ecs.name, config.options)
+    configuredFormat(format ?? ecs.name, options)
   } catch (error) {
     if (!(error instanceof AuditError)) throw error
     const faults = (error.details.faults ?? [{ path: '', message: error.message }]).map((fault) => {
-      return { ...fault, path: ['options', fault.path].filter((part) => part !== '').join('.') }
+      return { ...fault, path: [at, fault.path].filter((part) => part !== '').join('.') }
     })
-    throw new AuditError(error.code, `source ${config.name}: ${error.message}`, { ...error.details, faults })
+    throw new AuditError(error.code, `source ${source}: ${error.message}`, { ...error.details, faults })
   }
 }
 
