@@ -195,6 +195,22 @@ describe('who it was', () => {
   })
 })
 
+test('a refused impersonation names nobody from Kubernetes 1.36 on', () => {
+  const message =
+    'pods is forbidden: User "carol" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "shop"'
+  const event = eventOf({
+    annotations: undefined,
+    user: { username: 'carol' },
+    responseStatus: { metadata: {}, status: 'Failure', message, reason: 'Forbidden', code: 403 },
+  })
+  expect(event.user).toEqual({ kind: 'person', name: 'carol' })
+  expect(event.audit?.authz).toEqual({
+    decision: 'deny',
+    permission: 'impersonate-on:user-info:list pods',
+    reason: message,
+  })
+})
+
 describe('how it ended', () => {
   const responded = (code: number) => ({ metadata: {}, status: 'Failure', reason: 'X', message: 'why', code })
 

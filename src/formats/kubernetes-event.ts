@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Actor, Audit, AuditEvent, Authz, Endpoint, EventFields, JsonObject } from '../domain/event.ts'
 import type { Micros } from '../domain/time.ts'
 import { formatTime, parseTime } from '../domain/time.ts'
+import type { RefusedImpersonation } from './kubernetes-rbac.ts'
 import { authzOfReason, refusedImpersonation } from './kubernetes-rbac.ts'
 import type { Subject } from './kubernetes-subject.ts'
 import { insideOf, pathOf, permissionOf, subjectOf } from './kubernetes-subject.ts'
@@ -101,12 +102,12 @@ function usersOf(record: JsonObject) {
   const effective = impersonatedActor(objectIn(record, 'impersonatedUser'))
   const message = stringIn(objectIn(record, 'responseStatus'), 'message') ?? ''
   const refused = codeOf(record) === 403 && effective === undefined ? refusedImpersonation(message) : undefined
-  const target = refused === undefined ? undefined : targetOf(refused)
+  const target = refused?.wanted === undefined ? undefined : targetOf(refused.wanted)
   const actor: Actor = { ...user, ...(effective && { effective }), ...(target && { target }) }
   return { user: actor, impersonation: refused }
 }
 
-function targetOf(refused: { readonly resource: string; readonly name: string }): Actor {
+function targetOf(refused: NonNullable<RefusedImpersonation['wanted']>): Actor {
   return refused.resource === 'groups' ? { group: { name: [refused.name] } } : userOfName(refused.name)
 }
 
@@ -138,11 +139,7 @@ function endpointOf(address: string): Endpoint {
   return isIP(address) === 0 ? { address } : { address, ip: address }
 }
 
-function auditOf(
-  record: JsonObject,
-  subject: Subject,
-  impersonation: { readonly resource: string; readonly name: string } | undefined,
-): Audit {
+function auditOf(record: JsonObject, subject: Subject, impersonation: RefusedImpersonation | undefined): Audit {
   const user = objectIn(record, 'user')
   const reason = stringsIn(objectIn(objectIn(record, 'impersonatedUser'), 'extra'), 'reason')?.[0]
   return dropEmpty({
@@ -188,11 +185,11 @@ function metadataIn(record: JsonObject, subject: Subject, name: 'name' | 'uid'):
 function authzOf(
   record: JsonObject,
   subject: Subject,
-  impersonation: { readonly resource: string } | undefined,
+  impersonation: RefusedImpersonation | undefined,
 ): Authz | undefined {
   if (impersonation !== undefined) {
     const reason = stringIn(objectIn(record, 'responseStatus'), 'message')
-    return dropEmpty({ decision: 'deny', permission: `impersonate ${impersonation.resource}`, reason })
+    return dropEmpty({ decision: 'deny', permission: impersonation.permission, reason })
   }
   const decision = decisionOf(record)
   if (decision === undefined) return undefined

@@ -43,18 +43,28 @@ function unquoted(text: string): string {
   return text.replaceAll(/\\(["\\])/g, '$1')
 }
 
+export interface RefusedImpersonation {
+  /** As RBAC writes it: `impersonate users`, `impersonate-on:user-info:list pods`. */
+  readonly permission: string
+  /** Whom they wanted to be, where the message names them. */
+  readonly wanted?: { readonly resource: string; readonly name: string }
+}
+
 /**
  * What a refused impersonation was about. Such a record has no annotations and no `impersonatedUser`: only the message
- * tells, `users "admin" is forbidden: User "carol" cannot impersonate resource "users" in API group "" …`.
+ * tells, `users "admin" is forbidden: User "carol" cannot impersonate resource "users" in API group "" …`. From 1.36 on
+ * the API server asks for what is to be done as somebody else first, and then names nobody:
+ * `pods is forbidden: User "carol" cannot impersonate-on:user-info:list resource "pods" …`.
  */
-export function refusedImpersonation(
-  message: string,
-): { readonly resource: string; readonly name: string } | undefined {
+export function refusedImpersonation(message: string): RefusedImpersonation | undefined {
   const found = message.length > REASON_LIMIT ? null : IMPERSONATION.exec(message)
   if (found === null) return undefined
-  return { resource: found[3] ?? '', name: unquoted(found[1] ?? '') }
+  const [, name, , verb = '', resource = ''] = found
+  const permission = `${verb} ${resource}`
+  if (name === undefined || verb.startsWith('impersonate-on:')) return { permission }
+  return { permission, wanted: { resource, name: unquoted(name) } }
 }
 
 const IMPERSONATION = new RegExp(
-  `^\\S+ ${QUOTED} is forbidden: User ${QUOTED} cannot impersonate resource "([a-z/]+)" in API group`,
+  `^\\S+(?: ${QUOTED})? is forbidden: User ${QUOTED} cannot (impersonate[a-z:-]*) resource "([a-z/]+)" in API group`,
 )
