@@ -174,3 +174,16 @@ test('our own trail is said in plain words', () => {
   expect(said('search', 'event')).toBe('admin searched events')
   expect(said('create', 'admin-link')).toBe('admin created an admin link')
 })
+
+test('a command of SQL is done to what is in a table', () => {
+  const said = (action: string): string =>
+    plainSentence(
+      anEvent(
+        { action, category: ['database'], dataset: 'pgaudit' },
+        { user: { name: 'dave' }, audit: { resource: [{ type: 'table', name: 'public.t', parent: 'shop' }] } },
+      ),
+    )
+  expect(said('delete')).toBe('dave deleted rows from Table public.t in database shop')
+  expect(said('select')).toBe('dave read Table public.t in database shop')
+  expect(said('drop table')).toBe('dave did `drop table` on Table public.t in database shop')
+})

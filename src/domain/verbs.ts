@@ -33,6 +33,8 @@ export function verbOf(event: AuditEvent): Verb {
   const word = action.toLowerCase()
   if (word === '') return NO_ACTION
   if (word === 'exec' && event['process'] !== undefined) return RUN_INSIDE
+  const ofRows = event.event.category?.includes('database') === true ? ROW_VERBS.get(word) : undefined
+  if (ofRows !== undefined) return ofRows
   const known = VERBS.get(word) ?? VERBS.get(withoutType(word, event.audit?.resource?.[0]?.type?.toLowerCase()))
   if (known !== undefined) return known
   return { ...PLAIN, past: '', infinitive: `\`${action}\``, link: 'on', onOne: true, onPlace: true, quoted: true }
@@ -63,6 +65,14 @@ const NO_ACTION: Verb = { ...PLAIN, past: 'did something', infinitive: 'do somet
 
 /** `ran \`id\` in Pod shop/web` */
 const RUN_INSIDE: Verb = { ...PLAIN, past: 'ran', infinitive: 'run', takesCommand: true }
+
+/** What commands of SQL do is done to what is in a table, not to the table. */
+const ROW_VERBS: ReadonlyMap<string, Verb> = new Map([
+  ['select', { ...PLAIN, past: 'read', infinitive: 'read', onOne: false }],
+  ['insert', { ...PLAIN, past: 'inserted rows', infinitive: 'insert rows', link: 'into' }],
+  ['update', { ...PLAIN, past: 'updated rows', infinitive: 'update rows', link: 'of' }],
+  ['delete', { ...PLAIN, past: 'deleted rows', infinitive: 'delete rows', link: 'from' }],
+])
 
 const MANY: Partial<Verb> = { onOne: false }
 const ACCOUNT: Partial<Verb> = { onUser: true }
