@@ -8,15 +8,32 @@ import type { BulkConfig } from './bulk.ts'
 import { bulkConfig, createBulk } from './bulk.ts'
 import type { FileConfig } from './file.ts'
 import { createFile, fileConfig } from './file.ts'
+import type { FluentForwardConfig } from './fluent-forward.ts'
+import { createFluentForward, fluentForwardConfig } from './fluent-forward.ts'
 import type { ForwardConfig } from './forward.ts'
 import { createForward, forwardConfig } from './forward.ts'
 import type { HttpConfig } from './http.ts'
 import { createHttp, httpConfig } from './http.ts'
 import type { KubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import { createKubernetesWebhook, kubernetesWebhookConfig } from './kubernetes-webhook.ts'
+import type { OtlpGrpcConfig } from './otlp-grpc.ts'
+import { createOtlpGrpc, otlpGrpcConfig } from './otlp-grpc.ts'
+import type { OtlpConfig } from './otlp.ts'
+import { createOtlp, otlpConfig } from './otlp.ts'
 import type { Receiver, Source, SourceDeps } from './source.ts'
+import type { SyslogConfig } from './syslog.ts'
+import { createSyslog, syslogConfig } from './syslog.ts'
 
-export type SourceConfig = BulkConfig | FileConfig | ForwardConfig | HttpConfig | KubernetesWebhookConfig
+export type SourceConfig =
+  | BulkConfig
+  | FileConfig
+  | FluentForwardConfig
+  | ForwardConfig
+  | HttpConfig
+  | KubernetesWebhookConfig
+  | OtlpConfig
+  | OtlpGrpcConfig
+  | SyslogConfig
 
 /** A follower works by itself, also one that listens; a receiver is pushed to at `/in/NAME`. */
 export type Started =
@@ -36,9 +53,13 @@ interface SourceKind {
 export const KINDS: readonly SourceKind[] = [
   receiver('bulk', bulkConfig, undefined, createBulk),
   follower('file', fileConfig, undefined, createFile),
+  follower('fluent-forward', fluentForwardConfig, undefined, createFluentForward),
   receiver('forward', forwardConfig, undefined, createForward),
   receiver('http', httpConfig, undefined, createHttp),
   receiver('kubernetes-webhook', kubernetesWebhookConfig, 'kubernetes', createKubernetesWebhook),
+  receiver('otlp', otlpConfig, undefined, createOtlp),
+  follower('otlp-grpc', otlpGrpcConfig, undefined, createOtlpGrpc),
+  follower('syslog', syslogConfig, 'authlog', createSyslog),
 ]
 
 function follower<C extends SourceConfig>(
@@ -108,9 +129,19 @@ function rowOf(config: SourceConfig): SourceKind {
 
 /** Options are the format's: it says what is wrong with them, before anything starts. */
 function refuseWrongOptions(config: SourceConfig): void {
-  if ('options' in config) refuseWrong(config.name, config.format, config.options, 'options')
+  if ('options' in config) {
+    refuseWrong(config.name, 'format' in config ? config.format : formatOf(config), config.options, 'options')
+  }
+  if ('tags' in config) {
+    config.tags?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `tags.${n}.options`))
+  }
   if (!('indices' in config)) return
   config.indices?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `indices.${n}.options`))
+}
+
+/** Of kinds whose format the configuration does not name. */
+function formatOf({ kind }: SourceConfig): string | undefined {
+  return kind === 'otlp' || kind === 'otlp-grpc' ? 'otlp' : undefined
 }
 
 function refuseWrong(source: string, format: string | undefined, options: unknown, at: string): void {

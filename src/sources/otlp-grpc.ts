@@ -1,0 +1,122 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js'
+import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { z } from 'zod'
+import { AuditError } from '../domain/errors.ts'
+import type { TlsFiles } from '../lib/tls.ts'
+import type { SecretRef, SourceBase } from './config.ts'
+import { formatConfig, secret, sourceBase, tls } from './config.ts'
+import { listenAddress, listenUntil } from './listener.ts'
+import { CODE, exportResponse, statusMessage } from './otlp-answers.ts'
+import { exportLogs } from './otlp-export.ts'
+import type { Emit, Source, SourceDeps, SourceRecord } from './source.ts'
+
+export interface OtlpGrpcConfig extends SourceBase {
+  readonly kind: 'otlp-grpc'
+  /** HOST:PORT; OpenTelemetry's own is port 4317. */
+  readonly listen: string
+  readonly tls?: TlsFiles
+  /** What senders have in the metadata `authorization`, behind `Bearer`. */
+  readonly token?: SecretRef
+  /** Of format otlp. */
+  readonly options?: SourceRecord['options']
+}
+
+export const otlpGrpcConfig: z.ZodType<OtlpGrpcConfig> = z
+  .strictObject({
+    ...sourceBase,
+    kind: z.literal('otlp-grpc'),
+    listen: listenAddress,
+    tls: tls.exactOptional(),
+    token: secret.exactOptional(),
+    options: formatConfig.options,
+  })
+  .refine((config) => config.token !== undefined || config.tls?.clientCa !== undefined, {
+    path: ['token'],
+    message: 'say how senders are known: token, or clientCa in tls',
+  })
+
+const MAX_CONNECTIONS = 256
+const MAX_STREAMS = 32
+/** As for a request over HTTP (docs/architecture.md, Intake), after inflation. */
+const MAX_REQUEST_BYTES = 32 << 20
+const RETRY_MS = 1000
+
+/** OTLP over gRPC: `opentelemetry.proto.collector.logs.v1.LogsService/Export`, on a port of its own. */
+export function createOtlpGrpc(config: OtlpGrpcConfig, deps: SourceDeps): Source {
+  const token = config.token === undefined ? undefined : hash('sha256', deps.secret(config.token), 'buffer')
+  return {
+    async run(emit, signal) {
+      const server = new Server({
+        'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+        'grpc.max_concurrent_streams': MAX_STREAMS,
+      })
+      server.addService(LOGS_SERVICE, { Export: exporter(config.options, token, emit, signal) })
+      // The sockets are ours, so that TLS, its renewal and its clients are those of all listeners.
+      const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+      const listener = { ...config, maxConnections: config.limits?.connections ?? MAX_CONNECTIONS, alpn: 'h2' }
+      try {
+        await listenUntil(listener, deps, signal, (socket) => injector.injectConnection(socket))
+      } finally {
+        server.forceShutdown()
+      }
+    },
+  }
+}
+
+/** Messages stay bytes here: their parts are kept as they were sent. */
+const LOGS_SERVICE = {
+  Export: {
+    path: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (bytes: Buffer) => bytes,
+    requestDeserialize: (bytes: Buffer) => bytes,
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: (bytes: Buffer) => bytes,
+  },
+} as const
+
+function exporter(
+  options: SourceRecord['options'],
+  token: Buffer | undefined,
+  emit: Emit,
+  signal: AbortSignal,
+): (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => void {
+  const how = { emit, signal, ...(options !== undefined && { options }) }
+  return (call, answer) => {
+    if (token !== undefined && !isToken(call.metadata, token)) {
+      answer({ code: status.UNAUTHENTICATED, details: 'send the token of this source as authorization: Bearer' })
+      return
+    }
+    exportLogs(call.request, 'protobuf', how).then(
+      (exported) => answer(null, Buffer.from(exportResponse(exported))),
+      (error: unknown) => answer(refusal(error)),
+    )
+  }
+}
+
+function isToken(metadata: Metadata, token: Buffer): boolean {
+  const said = metadata.get('authorization').at(0)
+  const bearer = typeof said === 'string' ? (/^Bearer +(\S+) *$/i.exec(said)?.[1] ?? '') : ''
+  return timingSafeEqual(hash('sha256', bearer, 'buffer'), token)
+}
+
+/** RESOURCE_EXHAUSTED is only tried again where a RetryInfo comes with it; other than what a sender did wrong may pass. */
+function refusal(error: unknown): { code: number; details: string; metadata: Metadata } {
+  const metadata = new Metadata()
+  if (!(error instanceof AuditError)) return withRetry(CODE.unavailable, 'not now', RETRY_MS)
+  const { hint, retryAfterMs = RETRY_MS } = error.details
+  const details = hint === undefined ? error.message : `${error.message}: ${hint}`
+  if (error.code === 'busy') return withRetry(CODE.resourceExhausted, details, retryAfterMs)
+  if (error.code === 'bad_request' || error.code === 'too_large') {
+    return { code: CODE.invalidArgument, details, metadata }
+  }
+  return withRetry(CODE.unavailable, 'not now', retryAfterMs)
+}
+
+function withRetry(code: number, details: string, retryAfterMs: number) {
+  const metadata = new Metadata()
+  metadata.set('grpc-status-details-bin', Buffer.from(statusMessage(code, details, retryAfterMs)))
+  return { code, details, metadata }
+}
