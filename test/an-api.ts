@@ -56,6 +56,8 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     emitFor,
     receiver: () => undefined,
     sources: () => [PROD_1],
+    rejected: nothingRejected,
+    refeed: () => undefined,
     reads: memoryReads(() => events),
     ledger: aLedger(),
     subjectKeys: (ids) => new Map(ids.map((id) => [id, new Uint8Array(32).fill(id)])),
@@ -139,6 +141,16 @@ export function aReceiptWith(results: readonly RecordResult[]): Receipt {
   const rejected = results.filter((each) => 'rejected' in each).length
   const received = results.length
   return { received, kept: received - rejected, dropped: 0, duplicate: 0, rejected, shed: 0, results }
+}
+
+/** Where no record was ever rejected. */
+export const nothingRejected: ApiDeps['rejected'] = {
+  list: async () => [],
+  get: async () => undefined,
+  take: async () => [],
+  settle: async () => undefined,
+  discard: async () => 0,
+  totals: async () => ({ kept: [], letGo: [] }),
 }
 
 /** A source as the API is told of it. */

@@ -18,6 +18,7 @@ import { addMeRoutes } from './me.ts'
 import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
+import { addRejectedRoutes } from './rejected.ts'
 import { addSourceRoutes } from './sources.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
@@ -70,6 +71,7 @@ export function createApi(deps: ApiDeps): Api {
   addLedgerRoutes(app, deps)
   addReceiverRoutes(app, deps)
   addSourceRoutes(app, deps)
+  addRejectedRoutes(app, deps, trail)
   addStatic(app, deps)
   return { app, routes }
 }

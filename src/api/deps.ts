@@ -3,6 +3,8 @@ import type { TlsOptions } from 'node:tls'
 import type { LogInfo, SourceAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { Auth } from '../auth/auth.ts'
+import type { RejectedDesk } from '../ingest/rejected-desk.ts'
+import type { Refeed } from '../ingest/replay.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
 import type { Reads } from '../store/reads.ts'
@@ -19,6 +21,9 @@ export interface ApiDeps {
   readonly receiver: (name: string) => Receiver | undefined
   /** How all sources stand. */
   readonly sources: () => readonly SourceAnswer[]
+  readonly rejected: Pick<RejectedDesk, 'list' | 'get' | 'take' | 'settle' | 'discard' | 'totals'>
+  /** Undefined: nobody knows any more what the records of that source were. */
+  readonly refeed: (name: string) => Refeed | undefined
   readonly reads: Reads
   readonly ledger: LedgerReads
   /** Subject keys by id; one that was destroyed is missing. */

@@ -87,6 +87,7 @@ const ASKED: Readonly<Record<Permission, readonly [string, string]>> = {
   EVENT_READ: ['read', 'event'],
   EVENT_READ_RAW: ['read', 'event'],
   LEDGER_READ: ['read', 'ledger'],
+  SOURCE_EDIT: ['configure', 'source'],
   ADMIN: ['administer', 'server'],
 }
 

@@ -12,6 +12,7 @@ export type Permission =
   | 'EVENT_READ'
   | 'EVENT_READ_RAW'
   | 'LEDGER_READ'
+  | 'SOURCE_EDIT'
   | 'ADMIN'
 
 export type Judgement =
@@ -33,7 +34,7 @@ export function judge(caller: Caller | undefined, needs: readonly Permission[]):
 const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
   ingest: new Set(['SIGNED_IN', 'EVENT_WRITE']),
   read: new Set(['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ']),
-  admin: new Set(['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'ADMIN']),
+  admin: new Set(['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'SOURCE_EDIT', 'ADMIN']),
 }
 
 function isGranted(caller: Caller | undefined, permission: Permission): boolean {

@@ -182,6 +182,15 @@ export interface ReplayAnswer {
   readonly waits?: string
 }
 
+/** One record of `POST /v1/sources:try`: what would become of it. */
+export interface TriedRecord {
+  readonly bytes: number
+  readonly events: readonly { readonly sentence: string; readonly event: AuditEvent }[]
+  readonly rejected?: { readonly code: string; readonly message: string; readonly path?: string }
+  /** By which rule. */
+  readonly dropped?: string
+}
+
 /** One entry of `results` in the answer to `POST /v1/events`, in the order of the records sent. */
 export type RecordResult =
   | { readonly id: string; readonly log: string; readonly index: number; readonly conflict?: true }

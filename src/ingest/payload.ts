@@ -2,13 +2,15 @@ import { Buffer } from 'node:buffer'
 import type { Accounting } from '../domain/accounting.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { Blocks, SealedEvent } from '../domain/sealed.ts'
+import type { RejectReason } from '../domain/verdict.ts'
+import type { RecordOrigin } from '../sources/source.ts'
 import type { SystemAction } from './system-leaves.ts'
 
 /**
  * What a journal frame holds: the batch of one source for one log (docs/ledger.md, Journal files; why in
  * docs/decisions/frame-payload.md). Little endian:
  *
- *   u32 bytes of header | header, JSON | per event one table row | per event 16 bytes of content hash | leaves and blocks
+ *   u32 bytes of header | header, JSON | per event one table row | per event 16 bytes of content hash | leaves and blocks | rejected records
  *
  * A table row is u32 bytes of the leaf, i32 bytes of each block (-1: absent), f64 actor key id, f64 target key id, u32 flags.
  */
@@ -30,8 +32,32 @@ export interface PayloadHeader {
   readonly idempotency?: { readonly key: string; readonly content: string }
   /** Its records were rejected once, and were fed again. */
   readonly replay?: true
+  /** What could not become events: their bytes stand at the end of the payload, in this order. */
+  readonly rejected?: RejectedHeader
   /** Of the ledger's own leaves: which one. */
   readonly system?: SystemAction
+}
+
+/** What rejected records of a frame have in common, and each of them. */
+export interface RejectedHeader {
+  readonly format: string
+  readonly options?: Readonly<Record<string, unknown>>
+  readonly origin?: RecordOrigin
+  readonly records: readonly RejectedNote[]
+}
+
+export interface RejectedNote {
+  /** That many of its bytes are kept. */
+  readonly bytes: number
+  /** How many it had, where that is more. */
+  readonly whole?: number
+  readonly reason: RejectReason
+  readonly message: string
+  readonly path?: string
+  readonly naturalId?: string
+  readonly fallbackId?: string
+  readonly sequence?: { readonly epoch: number; readonly n: number }
+  readonly collectedMs?: number
 }
 
 export type EpochNumber = readonly [epoch: number, n: number]
@@ -46,6 +72,8 @@ export interface SealedTable {
 
 export interface Payload extends SealedTable {
   readonly header: PayloadHeader
+  /** Bytes of the rejected records, one behind the other. */
+  readonly rejected: Uint8Array
 }
 
 export const ROW_BYTES = 44
@@ -94,8 +122,16 @@ export function arenaBytesOf(table: Buffer, row: number): number {
   return bytes
 }
 
-/** The parts of a frame's payload, in order, without copying the events. */
-export function payloadParts(header: PayloadHeader, events: readonly SealedTable[]): Uint8Array[] {
+/**
+ * The parts of a frame's payload, in order, without copying the events.
+ *
+ * @param rejected The bytes that `header.rejected` tells of.
+ */
+export function payloadParts(
+  header: PayloadHeader,
+  events: readonly SealedTable[],
+  rejected: readonly Uint8Array[] = [],
+): Uint8Array[] {
   const json = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(4)
   length.writeUInt32LE(json.length)
@@ -106,6 +142,7 @@ export function payloadParts(header: PayloadHeader, events: readonly SealedTable
     ...used.map((each) => each.table),
     ...used.map((each) => each.contents),
     ...used.map((each) => each.arena),
+    ...rejected,
   ]
 }
 
@@ -118,12 +155,15 @@ export function parsePayload(bytes: Uint8Array, events: number): Payload {
   if (contentsEnd > buffer.length) throw new AuditError('damaged', 'a journal frame is shorter than its table')
   // The journal's checksum covers it and payloadParts wrote it.
   const header = JSON.parse(buffer.toString('utf8', 4, headerEnd)) as PayloadHeader
+  const arenaEnd = buffer.length - (header.rejected?.records ?? []).reduce((sum, note) => sum + note.bytes, 0)
+  if (contentsEnd > arenaEnd) throw new AuditError('damaged', 'a journal frame is shorter than its rejected records')
   return {
     header,
     count: events,
     table: buffer.subarray(headerEnd, tableEnd),
     contents: buffer.subarray(tableEnd, contentsEnd),
-    arena: buffer.subarray(contentsEnd),
+    arena: buffer.subarray(contentsEnd, arenaEnd),
+    rejected: buffer.subarray(arenaEnd),
   }
 }
 

@@ -115,7 +115,8 @@ interface Kept {
   readonly sequence: SliceRecord['sequence']
 }
 
-function decodeSlice(slice: Slice, format: Format) {
+/** Decodes and judges a slice: also for who wants to see what would become of it. */
+export function decodeSlice(slice: Slice, format: Format) {
   const context: DecodeContext = {
     source: slice.source,
     now: slice.received,
@@ -168,7 +169,11 @@ function identityOf(user: User | undefined): string {
   return name === undefined ? '' : JSON.stringify([user?.domain ?? '', name])
 }
 
-function withBookkeeping(decoded: Kept['decoded'], naturalId: string | undefined, way: string | undefined): AuditEvent {
+export function withBookkeeping(
+  decoded: Kept['decoded'],
+  naturalId: string | undefined,
+  way: string | undefined,
+): AuditEvent {
   const { event, category, trust, truncated, masked, originalBase64, parser } = decoded
   return {
     ...event,

@@ -13,6 +13,7 @@ import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
 import type { Logs, OpenLog } from './logs.ts'
 import { type EpochNumber, type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
+import { rejectedOfSlice } from './rejected.ts'
 import { type SealedSlice, type Slice, type SliceRecord, TRAIL_FORMAT } from './seal.ts'
 import { systemEvent, type SystemAction } from './system-leaves.ts'
 import { conflictAlarm } from './trail.ts'
@@ -46,6 +47,8 @@ export interface WriterDeps {
   /** Waits until a log's leaves before `size` are signed and gives that checkpoint; used when a log closes. */
   readonly finalCheckpoint: (log: string, size: number) => Promise<string>
   readonly vkey: (log: string) => Promise<string>
+  /** Whether records that can become no event are kept for another look. Left out: they are. */
+  readonly keepsRejected?: boolean
   /** Hash of the rules in force, hex. */
   readonly rulesHash: string
   /** A leaf of the ledger's own could not be written: the process must stop. */
@@ -99,28 +102,43 @@ export function createWriter(deps: WriterDeps): Writer {
     }
   }
 
-  function append(header: PayloadHeader, events: readonly SealedTable[], count: number): Promise<void> {
+  function append(
+    header: PayloadHeader,
+    events: readonly SealedTable[],
+    count: number,
+    rejected: readonly Uint8Array[] = [],
+  ): Promise<void> {
     // From here on the order is fixed: index order is byte order. A crash before the sync leaves nothing that anyone was
     // promised; frames that are found whole all the same stay, with their indexes.
-    const { frame, durable } = journal.append(payloadParts(header, events), count)
+    const { frame, durable } = journal.append(payloadParts(header, events, rejected), count)
     books.enter(frame, header, count)
     return durable
   }
 
-  function commitSlice(log: OpenLog, slice: Slice, sealed: SealedSlice, extra: HeaderExtra): Promise<Decision> {
+  function commitSlice(
+    log: OpenLog,
+    slice: Slice,
+    sealed: SealedSlice,
+    extra: HeaderExtra,
+    origin: RecordSlice['origin'],
+  ): Promise<Decision> {
     const decided = decide(sealed, slice.records.length, deps.duplicates, log.origin, log.next, slice.received)
     const numbers = numbersOf(slice.records)
+    // What is fed again is kept where it came from.
+    const isKept = deps.keepsRejected !== false && extra.replay !== true
+    const rejected = isKept ? rejectedOfSlice(slice, origin, decided.results) : undefined
     const header: PayloadHeader = {
       source: slice.source,
       received: slice.received,
       ...(decided.count > 0 && { log: log.origin, first: log.next }),
       accounting: decided.accounting,
       ...(numbers.length > 0 && { numbers }),
+      ...(rejected !== undefined && { rejected: rejected.header }),
       ...extra,
     }
     log.next += decided.count
     log.grown += decided.count
-    const durable = append(header, decided.events, decided.count)
+    const durable = append(header, decided.events, decided.count, rejected?.bytes)
     return durable.then(() => ({ results: decided.results, conflicts: decided.conflicts }))
   }
 
@@ -147,7 +165,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
     // Its turn reports a failure; until then nobody else listens.
     sealing.catch(() => undefined)
-    const decided = turns.enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra) }))
+    const decided = turns.enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra, origin) }))
     return { sealing, decided: decided.finally(() => (queuedBytes -= bytes)) }
   }
 

@@ -27,6 +27,8 @@ export interface Config {
   readonly sources: readonly SourceConfig[]
   /** Bytes; left out: 20 GB or a fifth of the disk. */
   readonly journalBytes?: number
+  /** Of records that could become no event. */
+  readonly rejected?: { readonly maxBytes?: number; readonly keepMs?: number }
   /** Of `whodid forward` alone. */
   readonly forward?: ForwardToConfig
 }
@@ -74,6 +76,15 @@ const file = z.strictObject({
   store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
   forward: forwardTo.exactOptional(),
   journal: z.strictObject({ maxBytes: z.int().positive() }).exactOptional(),
+  rejected: z
+    .strictObject({
+      maxBytes: z.int().nonnegative().exactOptional(),
+      keep: z
+        .string()
+        .regex(/^[1-9]\d{0,4}[dy]$/, 'a time like 30d or 1y')
+        .exactOptional(),
+    })
+    .exactOptional(),
   streams: z.array(stream).exactOptional(),
   // Each is parsed strictly by its kind.
   sources: z.array(z.unknown()).exactOptional(),
@@ -112,6 +123,7 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     streams: said.streams ?? [],
     sources,
     ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
+    ...(said.rejected !== undefined && { rejected: rejectedOf(said.rejected) }),
     ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
   }
 }
@@ -120,6 +132,16 @@ function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, pathname, search, hash, username } = new URL(text)
   return /^https?:$/.test(protocol) && pathname === '/' && `${search}${hash}${username}` === ''
+}
+
+function rejectedOf({ maxBytes, keep }: NonNullable<FileConfig['rejected']>): NonNullable<Config['rejected']> {
+  return { ...(maxBytes !== undefined && { maxBytes }), ...(keep !== undefined && { keepMs: lengthMs(keep) }) }
+}
+
+const DAY_MS = 86_400_000
+
+function lengthMs(time: string): number {
+  return Number(time.slice(0, -1)) * (time.endsWith('y') ? 365 : 1) * DAY_MS
 }
 
 /** The keys under which kinds of sources name files: of secrets (`file`), of TLS, and what is followed. */

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import type { AuditEvent } from '../domain/event.ts'
 import { createLedgerFollower, type LedgerFollower } from '../ingest/follow-ledger.ts'
 import { createStoreFollower, type StoreFollower } from '../ingest/follow-store.ts'
+import { createRejectedFollower } from '../ingest/follow-rejected.ts'
 import { createKeyDesk } from '../ingest/key-desk.ts'
 import { resumeFeed } from '../ingest/recover.ts'
+import { openRejectedDesk, type RejectedDesk } from '../ingest/rejected-desk.ts'
 import { createSealWorkers } from '../ingest/workers.ts'
 import { createWriter, type Writer } from '../ingest/writer.ts'
 import { createFeed } from '../journal/feed.ts'
@@ -15,16 +17,17 @@ import type { Closers } from './closers.ts'
 import type { Config } from './config.ts'
 import type { Foundation } from './foundation.ts'
 
-/** The write path at work: the writer, and ledger and store following the journal. */
+/** The write path at work: the writer, and what follows the journal: ledger, store, rejected records. */
 export interface Pipeline {
   readonly writer: Writer
   readonly admission: Admission
   readonly store: Store
   readonly ledgerFollower: LedgerFollower
   readonly storeFollower: StoreFollower
+  readonly rejected: RejectedDesk
   /** Writes an event of our own trail. Returns at once and never throws. */
   trail(event: AuditEvent): void
-  /** Everything before this feed number is in ledger and store for good. */
+  /** Everything before this feed number is for good where it belongs. */
   passedFeed(): number
 }
 
@@ -42,6 +45,8 @@ export interface PipelineDeps {
 /** Nothing but the rules that cannot be switched off is in force. */
 const RULES_HASH = hash('sha256', '[]', 'hex')
 const LAST_WAIT_MS = 2000
+const REJECTED_BYTES = 256 * 1024 * 1024
+const REJECTED_KEEP_MS = 30 * 86_400_000
 
 export async function startPipeline(deps: PipelineDeps, closers: Closers): Promise<Pipeline> {
   const { config, clock, log } = deps
@@ -74,7 +79,13 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     onMissing: (origin, events) => log(missingRows(origin, events)),
     log,
   })
-  const passedFeed = () => Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1)
+  const { maxBytes = REJECTED_BYTES, keepMs = REJECTED_KEEP_MS } = config.rejected ?? {}
+  const rejected = openRejectedDesk({ folder: config.data, maxBytes, keepMs })
+  closers.push(() => rejected.close())
+  const rejectedFollower = createRejectedFollower({ feed, journal, desk: rejected, clock, log })
+  const passedFeed = () => {
+    return Math.min(ledgerFollower.flushedFeed, storeFollower.asOf + 1, rejectedFollower.passedFeed)
+  }
   const admission = await createAdmission({
     folder: config.data,
     journal,
@@ -85,7 +96,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   closers.push(() => admission.stop())
 
   const ended = new AbortController()
-  const following = [ledgerFollower.run(ended.signal)]
+  const following = [ledgerFollower.run(ended.signal), rejectedFollower.run(ended.signal)]
   const storing = store.ready.then(() => {
     const run = storeFollower.run(ended.signal)
     following.push(run)
@@ -123,6 +134,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     finalCheckpoint: (origin, size) => Promise.race([ledgerFollower.finalCheckpoint(origin, size), failed.promise]),
     vkey: (origin) => keys.vkey(origin),
     rulesHash: RULES_HASH,
+    keepsRejected: maxBytes > 0,
     fatal,
     log,
   })
@@ -132,6 +144,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     store,
     ledgerFollower,
     storeFollower,
+    rejected,
     passedFeed,
     trail(event) {
       writer.trail(event).catch((error: unknown) => log(`an event of our own trail was not written: ${String(error)}`))

@@ -127,6 +127,8 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     emitFor: (name) => sources.emitFor(name),
     receiver: (name) => sources.receiver(name),
     sources: () => sources.list(),
+    rejected: pipeline.rejected,
+    refeed: (name) => sources.refeed(name),
     reads: pipeline.store.reads,
     ledger,
     subjectKeys: (wanted) => keys.subjects.find(wanted),

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import type { SourceAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { formatMillis } from '../domain/time.ts'
+import { ecs } from '../formats/ecs.ts'
 import type { Books } from '../ingest/books.ts'
 import { limitSource } from '../ingest/limit-source.ts'
+import type { FormatNow, Refeed } from '../ingest/replay.ts'
 import { SourceWatch } from '../ingest/source-watch.ts'
 import { superviseSource } from '../ingest/supervise.ts'
 import type { SourceInfo, Writer } from '../ingest/writer.ts'
@@ -21,6 +23,8 @@ export interface Sources {
   names(): readonly string[]
   /** How they all stand, by name. */
   list(): readonly SourceAnswer[]
+  /** How what was rejected of a source is fed again. Undefined: nothing is known of it, so nobody knows what it was. */
+  refeed(name: string): Refeed | undefined
   /** Resolves when every follower has stopped; they stop when `signal` aborts. */
   readonly stopped: Promise<void>
 }
@@ -95,8 +99,31 @@ export function startSources(deps: SourcesDeps): Sources {
     receiver: (name) => receivers.get(name),
     names: () => [...known.keys()].toSorted(),
     list: () => [...known].map(([name, entry]) => answerOf(name, entry, books)).toSorted(byName),
+    refeed(name) {
+      const entry = known.get(name)
+      if (entry === undefined) return undefined
+      const emit = writer.emitFor({ ...entry.info, replays: true })
+      return { emit, formatNow: (format) => entry.config && formatNow(entry.config, format) }
+    },
     stopped: Promise.all(running).then(() => undefined),
   }
+}
+
+/** These take events of our own shape where they name no format. */
+const ECS_BY_DEFAULT: ReadonlySet<string> = new Set<SourceConfig['kind']>(['http', 'bulk'])
+
+/**
+ * Format and options as they are configured now. Where the name of an index chose the format, it is known again by that
+ * format alone; a kind that has one format has its options.
+ */
+function formatNow(config: SourceConfig, format: string): FormatNow | undefined {
+  const fallback = ECS_BY_DEFAULT.has(config.kind) ? ecs.name : format
+  const own = { format: fallback, options: undefined, ...config }
+  const indices = 'indices' in config ? config.indices : undefined
+  const named = indices === undefined ? own : [own, ...indices].find((each) => each.format === format)
+  if (named === undefined || !('format' in config || 'options' in config || ECS_BY_DEFAULT.has(config.kind)))
+    return undefined
+  return { format: named.format, ...(named.options !== undefined && { options: named.options }) }
 }
 
 interface Entry {

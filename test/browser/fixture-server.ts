@@ -14,6 +14,7 @@ import { formatNote, formatVerifierKey, keyId } from '../../verify/note.ts'
 import { hashesAt, parseTilePath } from '../../verify/tiles.ts'
 import type { HashReader, TreeNode } from '../../verify/tree.ts'
 import { treeRoot } from '../../verify/tree.ts'
+import { nothingRejected } from '../an-api.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { ApiDeps } from '../../src/api/deps.ts'
 import { DEFAULT_LIMITS } from '../../src/api/deps.ts'
@@ -79,6 +80,8 @@ export async function startFixtureServer(events: readonly Invented[]): Promise<F
     emitFor: () => undefined,
     receiver: () => undefined,
     sources: () => [],
+    rejected: nothingRejected,
+    refeed: () => undefined,
     reads: guarded(readsOf(stored), () => engine),
     ledger: {
       logs: () => ledger.logs(),
