@@ -16,18 +16,20 @@ import { dropEmpty, objectIn, stringIn, stringsIn } from './loose.ts'
  *
  * @param record An audit.k8s.io Event with the parts that its decoder asks for.
  */
-export function kubernetesEvent(record: JsonObject, around: Around): AuditEvent {
-  const { now, cluster, original, trustedHops } = around
+export function kubernetesEvent(record: JsonObject, around: Around): KubernetesEvent {
+  const { nowMs, cluster, original, trustedHops } = around
   const subject = subjectOf(record)
   const times = timesOf(record)
+  const hop = believedHop(record, trustedHops)
+  const userAgent = stringIn(record, 'userAgent')
   const { user, impersonation } = usersOf(record)
-  return dropEmpty({
-    '@timestamp': times.happened === undefined ? now : formatTime(times.happened),
+  const event = dropEmpty({
+    '@timestamp': times.happened === undefined ? new Date(nowMs).toISOString() : formatTime(times.happened),
     event: { ...eventFields(record, subject, times), original },
     user,
-    source: sourceOf(record, trustedHops),
-    client: clientOf(record, trustedHops),
-    user_agent: dropEmpty({ original: stringIn(record, 'userAgent') }),
+    source: hop.address === undefined ? undefined : endpointOf(hop.address),
+    client: hop.claimed === undefined ? undefined : endpointOf(hop.claimed),
+    user_agent: dropEmpty({ original: userAgent }),
     audit: auditOf(record, subject, impersonation),
     orchestrator: orchestratorOf(subject, cluster),
     http: httpOf(record, subject),
@@ -36,22 +38,29 @@ export function kubernetesEvent(record: JsonObject, around: Around): AuditEvent 
     kubernetes: kubernetesOf(record, subject),
     message: stringIn(objectIn(record, 'responseStatus'), 'message'),
   })
+  const trust = [
+    ...(hop.address === undefined ? [] : [hop.isLast ? 'ip:last-hop' : 'ip:trusted-hop']),
+    ...(userAgent === undefined ? [] : ['agent:claim']),
+    ...(times.happened === undefined ? ['time:collected'] : []),
+  ]
+  return { event, trust }
+}
+
+interface KubernetesEvent {
+  readonly event: AuditEvent
+  /** What of it was believed or assumed. */
+  readonly trust: readonly string[]
 }
 
 /** What the event says that the record does not. */
 export interface Around {
-  /** RFC 3339: stands in for a time that the record does not say. */
-  readonly now: string
+  /** Stands in for a time that the record does not say. */
+  readonly nowMs: number
   readonly cluster: string
   /** The record's bytes as text. */
   readonly original: string
   /** How many of `sourceIPs` are believed, counted from the last. */
   readonly trustedHops: number
-}
-
-/** Whether the record says when it happened. */
-export function saysItsTime(record: JsonObject): boolean {
-  return timesOf(record).happened !== undefined
 }
 
 interface Times {
@@ -113,26 +122,17 @@ function targetOf(refused: NonNullable<RefusedImpersonation['wanted']>): Actor {
 
 interface Hop {
   readonly address: string | undefined
-  /** 0: the API server saw it itself. */
-  readonly fromEnd: number
-  readonly isFirst: boolean
+  /** The API server saw it itself. */
+  readonly isLast: boolean
+  /** The first of all, where that is another: whoever asked may have said anything. */
+  readonly claimed: string | undefined
 }
 
 /** The last hop is the one the API server saw itself; all before it are headers, true as far as the proxies before it are. */
-export function believedHop(record: JsonObject, trustedHops: number): Hop {
+function believedHop(record: JsonObject, trustedHops: number): Hop {
   const hops = stringsIn(record, 'sourceIPs') ?? []
   const at = Math.max(0, hops.length - trustedHops)
-  return { address: hops[at], fromEnd: hops.length - 1 - at, isFirst: at === 0 }
-}
-
-function sourceOf(record: JsonObject, trustedHops: number): Endpoint | undefined {
-  const { address } = believedHop(record, trustedHops)
-  return address === undefined ? undefined : endpointOf(address)
-}
-
-function clientOf(record: JsonObject, trustedHops: number): Endpoint | undefined {
-  const first = stringsIn(record, 'sourceIPs')?.[0]
-  return first === undefined || believedHop(record, trustedHops).isFirst ? undefined : endpointOf(first)
+  return { address: hops[at], isLast: at === hops.length - 1, claimed: at === 0 ? undefined : hops[0] }
 }
 
 function endpointOf(address: string): Endpoint {

@@ -1,7 +1,7 @@
-import type { AuditEvent, JsonObject } from '../domain/event.ts'
+import type { JsonObject } from '../domain/event.ts'
 import type { DecodeContext, DecodedEvent, Reject, Truncation } from './format.ts'
 import { isLogEntry, recordOfLogEntry, refusalOfLogEntry } from './kubernetes-gke.ts'
-import { believedHop, kubernetesEvent, saysItsTime } from './kubernetes-event.ts'
+import { kubernetesEvent } from './kubernetes-event.ts'
 import { SECRETS_RULE, withoutSecrets } from './kubernetes-secrets.ts'
 import type { Body } from './limits.ts'
 import { cutBodies, DEPTH_LIMIT, depthOf, RECORD_LIMIT_BYTES, without } from './limits.ts'
@@ -29,12 +29,19 @@ export function decodeParsed(read: RecordJson, sizeBytes: number, reading: Readi
     return { kind: 'reject', reason: sizeBytes > RECORD_LIMIT_BYTES ? 'too_large' : 'too_deep', message }
   }
   const record = shape.recordOf(within.record)
-  const event = eventOf(record, within.original, reading)
+  const { context, trustedHops } = reading
+  const cluster = context.cluster ?? context.source
+  const { event, trust } = kubernetesEvent(record, {
+    nowMs: context.now,
+    cluster,
+    original: within.original,
+    trustedHops,
+  })
   const naturalId = shape.naturalIdOf(within.record)
   return {
     event,
     ...(naturalId !== undefined && { naturalId }),
-    trust: trustOf(event, record, reading),
+    trust,
     ...(within.truncated.length > 0 && { truncated: within.truncated }),
     ...(secrets !== undefined && { masked: secrets.paths.map((path) => ({ path, rule: SECRETS_RULE })) }),
   }
@@ -125,23 +132,4 @@ function bounded(read: RecordJson, sizeBytes: number, bodies: readonly Body[]): 
   if (sizeBytes <= RECORD_LIMIT_BYTES) return { record: cut.record, truncated, original: read.text }
   truncated.push({ path: 'event.original', bytes: sizeBytes, reason: 'record_limit' })
   return { record: cut.record, truncated, original: JSON.stringify(cut.record) }
-}
-
-function eventOf(record: JsonObject, original: string, { context, trustedHops }: Reading): AuditEvent {
-  return kubernetesEvent(record, {
-    now: new Date(context.now).toISOString(),
-    cluster: context.cluster ?? context.source,
-    original,
-    trustedHops,
-  })
-}
-
-function trustOf(event: AuditEvent, record: JsonObject, { trustedHops }: Reading): readonly string[] {
-  return [
-    ...(event.source === undefined
-      ? []
-      : [believedHop(record, trustedHops).fromEnd === 0 ? 'ip:last-hop' : 'ip:trusted-hop']),
-    ...(event.user_agent === undefined ? [] : ['agent:claim']),
-    ...(saysItsTime(record) ? [] : ['time:collected']),
-  ]
 }
