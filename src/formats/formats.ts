@@ -1,15 +1,32 @@
 import { AuditError } from '../domain/errors.ts'
 import { nearest } from '../domain/nearest.ts'
 import { authLog } from './auth-log.ts'
+import { bazelRemote } from './bazel-remote.ts'
+import { cef } from './cef.ts'
+import { createCloudEvents } from './cloudevents.ts'
 import { ecs } from './ecs.ts'
 import { flexAudit } from './flex-audit.ts'
 import type { Format } from './format.ts'
+import { json } from './json.ts'
+import { kongMesh } from './kong-mesh.ts'
 import { kubernetesAudit } from './kubernetes-audit.ts'
 import { createOtlp } from './otlp.ts'
 import { pgaudit } from './pgaudit.ts'
 
 /** Every foreign shape that is understood. To add one: a file, a word here, a page in docs/formats. */
-const FORMATS: readonly Format[] = [authLog, ecs, flexAudit, kubernetesAudit, createOtlp(configuredFormat), pgaudit]
+const FORMATS: readonly Format[] = [
+  authLog,
+  bazelRemote,
+  cef,
+  createCloudEvents(configuredFormat),
+  ecs,
+  flexAudit,
+  json,
+  kongMesh,
+  kubernetesAudit,
+  createOtlp(configuredFormat),
+  pgaudit,
+]
 
 export const FORMAT_NAMES: readonly string[] = FORMATS.map((format) => format.name)
 

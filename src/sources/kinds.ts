@@ -14,6 +14,9 @@ import type { ForwardConfig } from './forward.ts'
 import { createForward, forwardConfig } from './forward.ts'
 import type { HttpConfig } from './http.ts'
 import { createHttp, httpConfig } from './http.ts'
+import type { KafkaConfig } from './kafka-config.ts'
+import { kafkaConfig } from './kafka-config.ts'
+import { createKafka } from './kafka.ts'
 import type { KubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import { createKubernetesWebhook, kubernetesWebhookConfig } from './kubernetes-webhook.ts'
 import type { OtlpGrpcConfig } from './otlp-grpc.ts'
@@ -30,6 +33,7 @@ export type SourceConfig =
   | FluentForwardConfig
   | ForwardConfig
   | HttpConfig
+  | KafkaConfig
   | KubernetesWebhookConfig
   | OtlpConfig
   | OtlpGrpcConfig
@@ -56,10 +60,11 @@ export const KINDS: readonly SourceKind[] = [
   follower('fluent-forward', fluentForwardConfig, undefined, createFluentForward),
   receiver('forward', forwardConfig, undefined, createForward),
   receiver('http', httpConfig, undefined, createHttp),
+  follower('kafka', kafkaConfig, undefined, createKafka),
   receiver('kubernetes-webhook', kubernetesWebhookConfig, 'kubernetes', createKubernetesWebhook),
   receiver('otlp', otlpConfig, undefined, createOtlp),
   follower('otlp-grpc', otlpGrpcConfig, undefined, createOtlpGrpc),
-  follower('syslog', syslogConfig, 'authlog', createSyslog),
+  follower('syslog', syslogConfig, undefined, createSyslog),
 ]
 
 function follower<C extends SourceConfig>(
