@@ -13,6 +13,7 @@ import { type Journal, openJournal } from '../journal/journal.ts'
 import { type Clock, pause, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
+import type { SecretRef } from '../sources/config.ts'
 import { hostName } from '../sources/forward-batch.ts'
 import { openState, type State } from '../state/state.ts'
 import { createAdmission, journalBound } from './admission.ts'
@@ -208,11 +209,18 @@ function newEpoch(): number {
 function linkOptions({ to, token, ca, cert, key }: ForwardToConfig): Parameters<typeof createWriterLink>[0] {
   return {
     to,
-    ...(token !== undefined && { token: secretOf('forward', token) }),
+    ...(token !== undefined && { token: tokenOf(token) }),
     ...(ca !== undefined && { ca: pem(ca) }),
     ...(cert !== undefined && { cert: pem(cert) }),
     ...(key !== undefined && { key: pem(key) }),
   }
+}
+
+function tokenOf(ref: SecretRef): string {
+  const token = secretOf('forward', ref)
+  if (/^\S+$/.test(token)) return token
+  const hint = 'the writer prints it on one line: whodid token create --scope ingest --source NAME'
+  throw new AuditError('invalid_config', 'the token of forward is empty or has spaces in it', { hint })
 }
 
 function pem(path: string): Buffer {
