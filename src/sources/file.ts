@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { AuditError } from '../domain/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { pause } from '../lib/clock.ts'
 import { configuredFormat } from '../formats/formats.ts'
 import type { FormatConfig, SourceBase } from './config.ts'
 import { formatConfig, sourceBase } from './config.ts'
+import { emitPatiently } from './emit-patiently.ts'
 import type { FilePosition } from './file-cursor.ts'
 import { formatCursor, parseCursor } from './file-cursor.ts'
 import type { Line, Lines } from './file-lines.ts'
@@ -30,7 +30,6 @@ const POLL_MS = 250
 const LINGER_MS = 10_000
 const BATCH_RECORDS = 1000
 const BATCH_BYTES = 1 << 20
-const RETRY_MS = 1000
 
 /**
  * Follows files that grow by whole lines, a record a line. They are looked at every 250 ms; a line without its end is
@@ -121,24 +120,4 @@ function isOver(file: Followed, now: number): boolean {
 function recordsOf(lines: readonly Line[], file: Followed, { format, options }: FormatConfig): readonly SourceRecord[] {
   const given = options === undefined ? { format } : { format, options }
   return lines.map(({ bytes, start }) => ({ bytes, ...given, fallbackId: `${file.id}:${start}` }))
-}
-
-/** Waits as long as it is told to wait: a file can. */
-async function emitPatiently(
-  emit: Emit,
-  records: readonly SourceRecord[],
-  cursor: string,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    try {
-      await emit(records, { cursor, signal })
-      return
-    } catch (error) {
-      if (signal.aborted || !(error instanceof AuditError) || error.code !== 'busy') throw error
-      await pause(clock, error.details.retryAfterMs ?? RETRY_MS, signal)
-      signal.throwIfAborted()
-    }
-  }
 }

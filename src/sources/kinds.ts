@@ -6,6 +6,8 @@ import { configuredFormat, formatNamed } from '../formats/formats.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { BulkConfig } from './bulk.ts'
 import { bulkConfig, createBulk } from './bulk.ts'
+import type { CloudWatchLogsConfig } from './cloudwatch-logs.ts'
+import { cloudWatchLogsConfig, createCloudWatchLogs } from './cloudwatch-logs.ts'
 import type { FileConfig } from './file.ts'
 import { createFile, fileConfig } from './file.ts'
 import type { FluentForwardConfig } from './fluent-forward.ts'
@@ -29,6 +31,7 @@ import { createSyslog, syslogConfig } from './syslog.ts'
 
 export type SourceConfig =
   | BulkConfig
+  | CloudWatchLogsConfig
   | FileConfig
   | FluentForwardConfig
   | ForwardConfig
@@ -56,6 +59,7 @@ interface SourceKind {
 /** Every kind of source. To add one: its file, its type above, a row here, a page in docs/sources. */
 export const KINDS: readonly SourceKind[] = [
   receiver('bulk', bulkConfig, undefined, createBulk),
+  follower('cloudwatch-logs', cloudWatchLogsConfig, undefined, createCloudWatchLogs),
   follower('file', fileConfig, undefined, createFile),
   follower('fluent-forward', fluentForwardConfig, undefined, createFluentForward),
   receiver('forward', forwardConfig, undefined, createForward),
@@ -117,7 +121,7 @@ export function parseSource(input: unknown): SourceConfig {
 }
 
 export function streamOf(config: SourceConfig): string {
-  const format = 'format' in config ? config.format : undefined
+  const format = ('format' in config ? config.format : undefined) ?? formatOf(config)
   const ofFormat = format === undefined ? undefined : formatNamed(format).stream
   return config.stream ?? rowOf(config).defaultStream ?? ofFormat ?? 'default'
 }
@@ -135,7 +139,12 @@ function rowOf(config: SourceConfig): SourceKind {
 /** Options are the format's: it says what is wrong with them, before anything starts. */
 function refuseWrongOptions(config: SourceConfig): void {
   if ('options' in config) {
-    refuseWrong(config.name, 'format' in config ? config.format : formatOf(config), config.options, 'options')
+    refuseWrong(
+      config.name,
+      ('format' in config ? config.format : undefined) ?? formatOf(config),
+      config.options,
+      'options',
+    )
   }
   if ('tags' in config) {
     config.tags?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `tags.${n}.options`))
@@ -144,8 +153,10 @@ function refuseWrongOptions(config: SourceConfig): void {
   config.indices?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `indices.${n}.options`))
 }
 
-/** Of kinds whose format the configuration does not name. */
+/** Of kinds whose format the configuration does not name, or need not. */
 function formatOf({ kind }: SourceConfig): string | undefined {
+  if (kind === 'syslog') return 'auth-log'
+  if (kind === 'kubernetes-webhook') return 'kubernetes-audit'
   return kind === 'otlp' || kind === 'otlp-grpc' ? 'otlp' : undefined
 }
 
