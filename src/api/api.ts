@@ -15,6 +15,7 @@ import { addHealthRoutes } from './health.ts'
 import { SMALL_BODY_BYTES } from './input.ts'
 import { addLedgerRoutes } from './ledger.ts'
 import { addMeRoutes } from './me.ts'
+import { addOtlpRoute } from './otlp.ts'
 import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
@@ -23,7 +24,7 @@ import { addSourceRoutes } from './sources.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
 import { addTokenRoutes } from './tokens.ts'
-import { createTrail } from './trail.ts'
+import { createTrail, type Trail } from './trail.ts'
 
 /** HTTP over the write and the read path. */
 export interface Api {
@@ -40,23 +41,8 @@ interface RouteEntry {
 
 /** Builds the routes; listens to nothing. A route that does not say its permission throws here. */
 export function createApi(deps: ApiDeps): Api {
-  const app: FastifyInstance = fastify({
-    ...(deps.tls !== undefined && { https: { ...deps.tls, handshakeTimeout: HANDSHAKE_MS } }),
-    // Whoever nobody knows can have no more read of them; routes that take records say their own.
-    bodyLimit: SMALL_BODY_BYTES,
-    frameworkErrors: refuseAddress,
-    // A tail or a follower's keep-alive connection must not hold up the end of the process.
-    forceCloseConnections: true,
-    requestTimeout: 120_000,
-    routerOptions: { maxParamLength: 512 },
-  })
-  const routes = collectRoutes(app)
   const trail = createTrail(deps)
-  takeBodiesAsBytes(app)
-  addProblems(app, deps)
-  addGate(app, deps, trail)
-  // Behind the gate: who may not call takes no room.
-  addBodyBudget(app, deps.limits)
+  const { app, routes } = createGated(deps, trail)
   addHealthRoutes(app, deps)
   addSessionRoutes(app, deps, trail)
   addMeRoutes(app, deps)
@@ -70,9 +56,43 @@ export function createApi(deps: ApiDeps): Api {
   addTokenRoutes(app, deps, trail)
   addLedgerRoutes(app, deps)
   addReceiverRoutes(app, deps)
+  addOtlpRoute(app, deps)
   addSourceRoutes(app, deps)
   addRejectedRoutes(app, deps, trail)
   addStatic(app, deps)
+  return { app, routes }
+}
+
+type ReceiverApiDeps = GatedDeps & Pick<ApiDeps, 'emitFor' | 'receiver' | 'readiness'>
+
+/** The receivers and the two questions after health alone: what a forwarder serves, which has no trail. */
+export function createReceiverApi(deps: ReceiverApiDeps): FastifyInstance {
+  const { app } = createGated(deps, { refused: () => undefined })
+  addHealthRoutes(app, deps)
+  addReceiverRoutes(app, deps)
+  return app
+}
+
+type GatedDeps = Pick<ApiDeps, 'auth' | 'clock' | 'limits' | 'logError' | 'publicUrl' | 'tls'>
+
+/** What stands before every route. */
+function createGated(deps: GatedDeps, trail: Pick<Trail, 'refused'>): Api {
+  const app: FastifyInstance = fastify({
+    ...(deps.tls !== undefined && { https: { ...deps.tls, handshakeTimeout: HANDSHAKE_MS } }),
+    // Whoever nobody knows can have no more read of them; routes that take records say their own.
+    bodyLimit: SMALL_BODY_BYTES,
+    frameworkErrors: refuseAddress,
+    // A tail or a follower's keep-alive connection must not hold up the end of the process.
+    forceCloseConnections: true,
+    requestTimeout: 120_000,
+    routerOptions: { maxParamLength: 512 },
+  })
+  const routes = collectRoutes(app)
+  takeBodiesAsBytes(app)
+  addProblems(app, deps)
+  addGate(app, deps, trail)
+  // Behind the gate: who may not call takes no room.
+  addBodyBudget(app, deps.limits)
   return { app, routes }
 }
 

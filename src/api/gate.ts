@@ -32,7 +32,11 @@ declare module 'fastify' {
  * The gate that every request passes before its body is read: which site it came from, who calls, and the one judgement.
  * Refusals are events of our own trail.
  */
-export function addGate(app: FastifyInstance, deps: ApiDeps, trail: Trail): void {
+export function addGate(
+  app: FastifyInstance,
+  deps: Pick<ApiDeps, 'auth' | 'clock' | 'publicUrl'>,
+  trail: Pick<Trail, 'refused'>,
+): void {
   app.decorateRequest('caller')
   // Never read before the hook below has set it: a route without it would be refused there.
   app.decorateRequest('visibility')
