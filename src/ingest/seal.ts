@@ -141,13 +141,18 @@ export function decodeSlice(slice: Slice, format: Format) {
       if (verdict.kind !== 'keep') continue
       kept.push({
         record,
-        decoded: { ...event, event: verdict.event, parser },
+        decoded: { ...event, ...(!slice.authenticated && unauthenticated(event)), event: verdict.event, parser },
         naturalId: nthName(naturalId, nth) ?? event.naturalId ?? nthName(fallbackId, nth),
         sequence: nth === 0 ? sequence : undefined,
       })
     }
   }
   return { kept, dropped, rejected }
+}
+
+/** Nobody vouches for the sender: everything that the event says is a claim. */
+function unauthenticated({ trust = [] }: DecodedEvent): Pick<DecodedEvent, 'trust'> {
+  return { trust: [...trust, 'unauthenticated'] }
 }
 
 /** Further events of a record that the source named once. */
