@@ -2,18 +2,20 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { kubernetesAudit } from '../formats/kubernetes-audit.ts'
 import { itemSpans, memberSpan } from '../lib/json-scan.ts'
-import type { SourceBase } from './config.ts'
-import { secret, sourceBase } from './config.ts'
+import type { FormatConfig, SourceBase } from './config.ts'
+import { formatConfig, secret, sourceBase } from './config.ts'
 import { refused } from './refused.ts'
 import type { Receiver } from './source.ts'
 
-export interface KubernetesWebhookConfig extends SourceBase {
+export interface KubernetesWebhookConfig extends SourceBase, Pick<FormatConfig, 'options'> {
   readonly kind: 'kubernetes-webhook'
 }
 
 export const kubernetesWebhookConfig: z.ZodType<KubernetesWebhookConfig> = z.strictObject({
   ...sourceBase,
   kind: z.literal('kubernetes-webhook'),
+  /** Of format `kubernetes-audit`. */
+  options: formatConfig.options,
   token: secret.exactOptional(),
 })
 
@@ -26,7 +28,8 @@ const HINT = 'a Kubernetes API server sends {"kind":"EventList","apiVersion":"au
  * stretches that to some minutes. So records that cannot become events are no reason for a refusal: they are counted
  * as rejected.
  */
-export function createKubernetesWebhook(): Receiver {
+export function createKubernetesWebhook({ options }: Pick<KubernetesWebhookConfig, 'options'> = {}): Receiver {
+  const format = { format: kubernetesAudit.name, ...(options !== undefined && { options }) }
   return {
     async handle({ method, body }, emit, signal) {
       if (method !== 'POST') return refused(405, 'bad_request', 'audit events are sent by POST', HINT)
@@ -34,7 +37,7 @@ export function createKubernetesWebhook(): Receiver {
       const spans = itemSpans(body, 'items', MAX_RECORDS) ?? []
       const items = spans.map(({ start, end }) => body.subarray(start, end))
       await emit(
-        items.map((bytes) => ({ bytes, format: kubernetesAudit.name })),
+        items.map((bytes) => ({ bytes, ...format })),
         { signal },
       )
       return { status: 200 }
