@@ -10,6 +10,7 @@ import type { Format } from './format.ts'
 import { json } from './json.ts'
 import { kongMesh } from './kong-mesh.ts'
 import { kubernetesAudit } from './kubernetes-audit.ts'
+import { mariadbAudit } from './mariadb-audit.ts'
 import { createOtlp } from './otlp.ts'
 import { pgaudit } from './pgaudit.ts'
 
@@ -24,6 +25,7 @@ const FORMATS: readonly Format[] = [
   json,
   kongMesh,
   kubernetesAudit,
+  mariadbAudit,
   createOtlp(configuredFormat),
   pgaudit,
 ]

@@ -4,7 +4,7 @@ import { parametersOf, pgauditRecord, statementOf } from './pgaudit-record.ts'
 import type { Act } from './postgres-act.ts'
 import { thingIn } from './postgres-act.ts'
 import type { PgauditRecord, PostgresLine } from './postgres-line.ts'
-import { definedIn, typeOfCommand } from './postgres-words.ts'
+import { definedIn, isAccount, isOfServer, typeOfCommand } from './postgres-words.ts'
 
 /** A record of pgAudit. It is written before the statement ends, so nobody knows what became of it: outcome unknown. */
 export function pgauditAct(line: PostgresLine, role: string | undefined): Act | undefined {
@@ -12,7 +12,7 @@ export function pgauditAct(line: PostgresLine, role: string | undefined): Act | 
   if (record === undefined) return undefined
   const command = record.command ?? record.class ?? 'unknown'
   const things = thingsOf(record, command, line.database)
-  const account = things[0]?.type === 'role' ? things[0].name : undefined
+  const account = isAccount(things[0]?.type) ? things[0]?.name : undefined
   return {
     event: {
       action: command.toLowerCase(),
@@ -36,14 +36,13 @@ export function pgauditAct(line: PostgresLine, role: string | undefined): Act | 
 function thingsOf(record: PgauditRecord, command: string, database: string | undefined): readonly Resource[] {
   const { objectType, objectName } = record
   if (objectName !== undefined) return thingIn(database, objectType?.toLowerCase() ?? 'object', objectName)
-  const defined = definedIn(command, statementOf(record) ?? '')
+  const defined = definedIn(command, statementOf(record) ?? '', 'lower')
   if (defined === undefined && objectType !== undefined) {
     return [dropEmpty({ type: objectType.toLowerCase(), parent: database })]
   }
   if (defined === undefined) return thingIn(database, 'object', undefined)
   const { type, name } = defined
-  const ofCluster = type === 'role' || type === 'database' || type === 'tablespace'
-  return [dropEmpty({ type, name, parent: ofCluster ? undefined : database })]
+  return [dropEmpty({ type, name, parent: isOfServer(type) ? undefined : database })]
 }
 
 function requestOf(record: PgauditRecord): JsonObject {

@@ -15,21 +15,19 @@ import { parsePostgres } from './postgres-read.ts'
 import type { StderrReader } from './postgres-stderr.ts'
 import { stderrReader } from './postgres-stderr.ts'
 import { postgresTime } from './postgres-time.ts'
+import type { RoleKinds } from './role-kinds.ts'
+import { roleKinds, roleKindsConfig } from './role-kinds.ts'
 
-export interface PgauditOptions {
+export interface PgauditOptions extends RoleKinds {
   /** The server's `log_line_prefix`, for stderr; left out: the known ones are tried. */
   readonly logLinePrefix?: string
-  /** Roles of people and of programs, by name or with `*`. */
-  readonly persons?: readonly string[]
-  readonly applications?: readonly string[]
   /** The server's `pgaudit.role`: names the policy of OBJECT records. */
   readonly role?: string
 }
 
 const optionsSchema: z.ZodType<PgauditOptions> = z.strictObject({
   logLinePrefix: z.string().max(500).exactOptional(),
-  persons: z.array(z.string().min(1)).exactOptional(),
-  applications: z.array(z.string().min(1)).exactOptional(),
+  ...roleKindsConfig,
   role: z.string().min(1).exactOptional(),
 })
 
@@ -41,7 +39,7 @@ export const pgaudit: Format = createPgaudit({})
 
 function createPgaudit(options: PgauditOptions): Format {
   const stderr = readerOf(options.logLinePrefix)
-  const kindOf = kinds(options)
+  const kindOf = roleKinds(options)
   return {
     name: 'pgaudit',
     version: 1,
@@ -158,34 +156,4 @@ function endpointOf(host: string, port: string | undefined): Endpoint {
 
 function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
-}
-
-/** One list given: whoever is not in it is of the other kind. Both or none: whoever is in none has no kind. */
-function kinds({ persons, applications }: PgauditOptions): (user: string) => UserKind | undefined {
-  const isPerson = anyOf(persons ?? [])
-  const isApplication = anyOf(applications ?? [])
-  const other = persons === undefined ? 'person' : 'service'
-  const rest = (persons === undefined) === (applications === undefined) ? undefined : other
-  return (user) => (isPerson(user) ? 'person' : isApplication(user) ? 'service' : rest)
-}
-
-const LONGEST_NAME = 256
-
-function anyOf(patterns: readonly string[]): (name: string) => boolean {
-  const parts = patterns.map((pattern) => pattern.split('*'))
-  return (name) => name.length <= LONGEST_NAME && parts.some((each) => matches(name, each))
-}
-
-/** Whether a name is these texts in order, with anything between them. */
-function matches(name: string, [first = '', ...others]: readonly string[]): boolean {
-  const last = others.pop()
-  if (last === undefined) return name === first
-  if (!name.startsWith(first)) return false
-  let at = first.length
-  for (const part of others) {
-    const found = name.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return name.length - last.length >= at && name.endsWith(last)
 }

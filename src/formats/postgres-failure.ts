@@ -136,6 +136,6 @@ function refusedThing(
   const [, said, name] = THING.exec(message.slice(0, 300)) ?? []
   if (said === 'database') return thingIn(name?.replaceAll('"', ''), said, undefined)
   if (said !== undefined) return thingIn(database, said === 'relation' ? 'table' : said, name)
-  const named = namedIn(command, statement ?? '')
+  const named = namedIn(command, statement ?? '', 'lower')
   return named === undefined ? thingIn(database, 'object', undefined) : thingIn(database, named.type, named.name)
 }

@@ -56,24 +56,34 @@ function withoutComments(statement: string): string {
 
 const DEFINES = /^(?:CREATE|ALTER|DROP) ([A-Z]{1,20}(?: [A-Z]{1,20}){0,2}?)(?: AS)?$/
 const WORDS = /^\s*[a-z]{1,10}(?:\s+(?:or\s+replace|unlogged|temp|temporary|unique|recursive))?\s+/i
-const NAMED =
-  /^(?:concurrently\s+)?(?:if\s+(?:not\s+)?exists\s+)?((?:"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*)(?:\.(?:"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*)){0,2})/iu
+const PART = '(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|\'[^\']*\'|[\\p{L}_][\\p{L}\\p{N}_$]*)'
+const NAMED = new RegExp(`^(?:concurrently\\s+)?(?:if\\s+(?:not\\s+)?exists\\s+)?(${PART}(?:\\.${PART}){0,2})`, 'iu')
 const FAR = 400
+
+/** Things of a whole server, not of one of its databases. */
+export function isOfServer(type: string): boolean {
+  return isAccount(type) || type === 'database' || type === 'tablespace'
+}
+
+export function isAccount(type: string | undefined): boolean {
+  return type === 'role' || type === 'user'
+}
 
 /** What `CREATE`, `ALTER` and `DROP` are about, by the words of the statement itself. Undefined for other commands. */
 export function definedIn(
   command: string,
   statement: string,
+  folding: Folding,
 ): { readonly type: string; readonly name: string | undefined } | undefined {
   const [, words] = DEFINES.exec(command) ?? []
   if (words === undefined) return undefined
   const begun = WORDS.exec(statement.slice(0, FAR))?.[0] ?? ''
   const said = statement.slice(begun.length, begun.length + FAR)
   const isRole = words === 'ROLE' || words === 'USER' || words === 'GROUP'
-  const type = isRole ? 'role' : words.toLowerCase()
+  const type = words === 'GROUP' ? 'role' : words.toLowerCase()
   const length = lengthOfWords(said, isRole ? ['ROLE', 'USER', 'GROUP'] : [words])
   const name = length === undefined ? undefined : NAMED.exec(said.slice(length))?.[1]
-  return { type, name: name === undefined ? undefined : plainName(name) }
+  return { type, name: name === undefined ? undefined : plainName(name, folding) }
 }
 
 const WRITES = /^\s*(?:insert\s+into|update|delete\s+from|truncate(?:\s+table)?|merge\s+into)\s+(?:only\s+)?/i
@@ -82,13 +92,14 @@ const WRITES = /^\s*(?:insert\s+into|update|delete\s+from|truncate(?:\s+table)?|
 export function namedIn(
   command: string | undefined,
   statement: string,
+  folding: Folding,
 ): { readonly type: string; readonly name: string } | undefined {
   const begin = withoutComments(statement).slice(0, 2 * FAR)
-  const defined = definedIn(command ?? '', begin)
+  const defined = definedIn(command ?? '', begin, folding)
   if (defined?.name !== undefined) return { type: defined.type, name: defined.name }
   const words = WRITES.exec(begin)?.[0]
   const name = words === undefined ? undefined : NAMED.exec(begin.slice(words.length))?.[1]
-  return name === undefined ? undefined : { type: 'table', name: plainName(name) }
+  return name === undefined ? undefined : { type: 'table', name: plainName(name, folding) }
 }
 
 /** How long the words are that a text begins with, white space behind them included. */
@@ -100,9 +111,12 @@ function lengthOfWords(text: string, choices: readonly string[]): number | undef
   return undefined
 }
 
-/** As the server reads it: without quotes, or in lower case. */
-function plainName(name: string): string {
-  return name.replaceAll(/"((?:[^"]|"")*)"|[^".]+/g, (part, quoted: string | undefined) =>
-    quoted === undefined ? part.toLowerCase() : quoted.replaceAll('""', '"'),
-  )
+/** PostgreSQL reads names without quotes in lower case; MariaDB keeps them. */
+export type Folding = 'lower' | 'kept'
+
+function plainName(name: string, folding: Folding): string {
+  return name.replaceAll(/(["`'])((?:(?!\1)[^]|\1\1)*)\1|[^"`'.]+/g, (part, quote?: string, inside?: string) => {
+    if (quote !== undefined && inside !== undefined) return inside.replaceAll(quote + quote, quote)
+    return folding === 'lower' ? part.toLowerCase() : part
+  })
 }
