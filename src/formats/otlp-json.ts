@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../domain/event.ts'
+import type { Micros } from '../domain/time.ts'
 import { isObject, objectIn, stringIn } from './loose.ts'
 import { wholeNumber } from './otlp-protobuf.ts'
 import type { OtlpRecord } from './otlp-record.ts'
@@ -34,8 +35,8 @@ function objectsIn(record: JsonObject | undefined, name: string): readonly JsonO
 function logRecordOf(record: JsonObject): Omit<OtlpRecord, 'resource' | 'scopeName' | 'scopeVersion' | 'scope'> {
   const body = objectIn(record, 'body')
   return {
-    time: microsOf(bigIn(record, 'timeUnixNano') ?? 0n),
-    observed: microsOf(bigIn(record, 'observedTimeUnixNano') ?? 0n),
+    time: timeIn(record, 'timeUnixNano'),
+    observed: timeIn(record, 'observedTimeUnixNano'),
     severity: Number(bigIn(record, 'severityNumber') ?? 0n),
     severityText: stringIn(record, 'severityText') ?? '',
     body: valueOf(body, 1),
@@ -46,6 +47,13 @@ function logRecordOf(record: JsonObject): Omit<OtlpRecord, 'resource' | 'scopeNa
     spanId: hexIn(record, 'spanId'),
     eventName: stringIn(record, 'eventName') ?? '',
   }
+}
+
+/** Digits are exact. A number of so many nanoseconds is not: its microseconds are, rounded. */
+function timeIn(record: JsonObject, name: string): Micros | undefined {
+  const value = Object.hasOwn(record, name) ? record[name] : undefined
+  if (typeof value === 'number') return value >= 1000 && value < 2 ** 64 ? Math.round(value / 1000) : undefined
+  return microsOf(bigIn(record, name) ?? 0n)
 }
 
 /** A whole number, as a text of digits or as a number. */
