@@ -10,6 +10,7 @@ import { protectOperands } from './operands.ts'
 import { searchCommand } from './search.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
+import { sourcesCommand } from './sources.ts'
 import { tailCommand } from './tail.ts'
 import { tokenCommand } from './token.ts'
 import { verifyCommand } from './verify.ts'
@@ -46,6 +47,7 @@ export function createProgram(io: Io): Command {
     tailCommand(io),
     showCommand(io),
     verifyCommand(io),
+    sourcesCommand(io),
     tokenCommand(io),
     adminLinkCommand(io),
     configCommand(io),

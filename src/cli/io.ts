@@ -1,7 +1,7 @@
 /** What a command may touch of the world around it. */
 export interface Io {
   /** Data, on stdout. False: wait for `drained` before more. */
-  out(text: string): boolean
+  out(text: string | Uint8Array): boolean
   /** Everything else, on stderr. */
   err(text: string): void
   drained(): Promise<void>

@@ -7,7 +7,7 @@ import { escapeTerminal } from '../lib/text.ts'
 import type { Io } from './io.ts'
 
 /** Prints data, as fast as whoever reads takes it. */
-export async function print(io: Io, text: string): Promise<void> {
+export async function print(io: Io, text: string | Uint8Array): Promise<void> {
   if (!io.out(text)) await io.drained()
 }
 

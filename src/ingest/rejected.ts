@@ -2,7 +2,7 @@ import type { RecordResult } from '../domain/answers.ts'
 import type { RejectReason } from '../domain/verdict.ts'
 import type { RecordOrigin } from '../sources/source.ts'
 import type { Payload, RejectedHeader, RejectedNote } from './payload.ts'
-import type { Slice, SliceRecord } from './seal.ts'
+import type { SealedSlice, Slice, SliceRecord } from './seal.ts'
 
 /** A record that could not become an event, as its frame kept it: with all that is needed to feed it again. */
 export interface RejectedRecord {
@@ -22,21 +22,26 @@ const LARGEST_BYTES = 1024 * 1024
 const LONGEST_MESSAGE = 500
 
 /**
- * The rejected records of a slice, for its frame: durable before their sender is answered, like everything else. A slice
+ * The rejected records of a slice, also those of which only a part was, for its frame: durable before their sender is answered, like everything else. A slice
  * is bounded, so what is added to a frame is too.
  */
 export function rejectedOfSlice(
   slice: Slice,
   origin: RecordOrigin | undefined,
+  rejections: SealedSlice['rejected'],
   results: readonly RecordResult[],
 ): { readonly header: RejectedHeader; readonly bytes: readonly Uint8Array[] } | undefined {
   const records: RejectedNote[] = []
   const bytes: Uint8Array[] = []
-  for (const [n, result] of results.entries()) {
-    const record = slice.records[n]
-    if (!('rejected' in result) || record === undefined) continue
+  // Of one record there may be several: an envelope, some of whose items are no events.
+  const firsts = new Map(rejections.toReversed().map((each) => [each.record, each]))
+  for (const n of [...firsts.keys()].toSorted((a, b) => a - b)) {
+    const [record, first] = [slice.records[n], firsts.get(n)]
+    if (record === undefined || first === undefined) continue
+    const { reason, message, path } = first
+    const isWhole = 'rejected' in (results[n] ?? {})
     const kept = record.bytes.subarray(0, LARGEST_BYTES)
-    records.push(noteOf(record, kept.length, result.rejected))
+    records.push(noteOf(record, kept.length, { reason, path, message: isWhole ? message : `a part of it: ${message}` }))
     bytes.push(kept)
   }
   if (records.length === 0) return undefined
@@ -50,14 +55,17 @@ export function rejectedOfSlice(
   return { header, bytes }
 }
 
-type Why = Extract<RecordResult, { rejected: unknown }>['rejected']
+interface Why {
+  readonly reason: RejectReason
+  readonly message: string
+  readonly path: string | undefined
+}
 
 function noteOf({ bytes, naturalId, fallbackId, sequence, collectedMs }: SliceRecord, kept: number, why: Why) {
   return {
     bytes: kept,
     ...(kept < bytes.length && { whole: bytes.length }),
-    // The seal workers took it from the closed list.
-    reason: why.code as RejectReason,
+    reason: why.reason,
     message: why.message.slice(0, LONGEST_MESSAGE),
     ...(why.path !== undefined && { path: why.path.slice(0, LONGEST_MESSAGE) }),
     ...(naturalId !== undefined && { naturalId }),

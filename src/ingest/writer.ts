@@ -126,7 +126,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const numbers = numbersOf(slice.records)
     // What is fed again is kept where it came from.
     const isKept = deps.keepsRejected !== false && extra.replay !== true
-    const rejected = isKept ? rejectedOfSlice(slice, origin, decided.results) : undefined
+    const rejected = isKept ? rejectedOfSlice(slice, origin, sealed.rejected, decided.results) : undefined
     const header: PayloadHeader = {
       source: slice.source,
       received: slice.received,
