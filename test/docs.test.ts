@@ -3,9 +3,11 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { parse as parseYaml } from 'yaml'
 import { eventPage } from '../scripts/event-page.ts'
 import { formatPage } from '../scripts/format-pages.ts'
 import { FORMAT_NAMES } from '../src/formats/formats.ts'
+import { parseSource } from '../src/sources/kinds.ts'
 import { sha256 } from '../src/ledger/sha256.ts'
 import { leafHash, toHex } from '../verify/index.ts'
 import { aFolder, aServer } from './a-server.ts'
@@ -51,6 +53,19 @@ test.each(FORMAT_NAMES)(
     expect(is).toBe(should)
   },
 )
+
+test('every example of sources in the documents is a configuration that is taken', () => {
+  const pages = PAGES.filter((page) => /^docs\/(formats|sources)\//.test(page))
+  const examples = pages.flatMap((page) => blocksOf(page, 'yaml').map((text) => ({ page, text })))
+  const sources = examples.flatMap(({ page, text }) => {
+    // Every example here is a piece of whodid.yaml.
+    const { sources: listed = [] } = parseYaml(text) as { sources?: readonly unknown[] }
+    return listed.map((source) => ({ page, source }))
+  })
+
+  expect(sources.length).toBeGreaterThan(10)
+  for (const { page, source } of sources) expect(() => parseSource(source), page).not.toThrow()
+})
 
 test('the vectors of docs/ledger.md are those that are tested', () => {
   const tests = globSync('verify/*.test.ts', { cwd: ROOT }).map(read).join('\n')

@@ -37,7 +37,12 @@ function firstByte(body: Uint8Array): number | undefined {
 
 function saysLines(contentType: string | undefined): boolean {
   const type = contentType?.split(';', 1)[0]?.trim().toLowerCase()
-  return type === 'application/x-ndjson' || type === 'application/ndjson' || type === 'application/jsonl'
+  return (
+    type === 'text/plain' ||
+    type === 'application/x-ndjson' ||
+    type === 'application/ndjson' ||
+    type === 'application/jsonl'
+  )
 }
 
 /** Pretty-printed, an object has many lines too. One without line ends is one record, whole or not. */

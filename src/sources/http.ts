@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { ecs } from '../formats/ecs.ts'
 import { recordsOf } from './body.ts'
+import { structuredEvent } from './cloudevents-binary.ts'
 import type { FormatConfig, SourceBase } from './config.ts'
 import { formatConfig, secret, sourceBase } from './config.ts'
 import { refused } from './refused.ts'
@@ -21,6 +22,7 @@ export const httpConfig: z.ZodType<HttpConfig> = z.strictObject({
 })
 
 const MAX_RECORDS = 10_000
+const CLOUD_EVENTS = 'cloudevents'
 
 const HINT = 'send a JSON object, a JSON array or NDJSON by POST'
 
@@ -29,12 +31,18 @@ export function createHttp(config: HttpConfig): Receiver {
   return {
     async handle({ method, headers, body }, emit, signal) {
       if (method !== 'POST') return refused(405, 'bad_request', 'records are sent by POST', HINT)
-      const found = recordsOf(body, headers.get('content-type'), config.format ?? ecs.name, MAX_RECORDS)
-      const records = withOptions(found, config.options)
+      const records = withOptions(recordsIn(config.format ?? ecs.name, headers, body), config.options)
       const key = headers.get('idempotency-key')
       return take(records, emit, key === undefined ? { signal } : { signal, idempotencyKey: key })
     },
   }
+}
+
+function recordsIn(format: string, headers: ReadonlyMap<string, string>, body: Uint8Array): readonly SourceRecord[] {
+  const event = format === CLOUD_EVENTS ? structuredEvent(headers, body) : undefined
+  return event === undefined
+    ? recordsOf(body, headers.get('content-type'), format, MAX_RECORDS)
+    : [{ bytes: event, format }]
 }
 
 async function take(records: readonly SourceRecord[], emit: Emit, options: EmitOptions): Promise<ReceiverResponse> {
