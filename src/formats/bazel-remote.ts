@@ -96,7 +96,9 @@ function grpcAccess(line: string): Access | undefined {
     return { method: stream, ...resultOf(state === 'COMPLETED' ? 'OK' : `${state}${rest}`), resource }
   }
   const [, other] = GRPC_OTHER.exec(line) ?? []
-  return other === undefined ? undefined : { method: other, ...resultOf(/ OK$/.test(line) ? 'OK' : line), resource: [] }
+  return other === undefined
+    ? undefined
+    : { method: other, ...resultOf(line.endsWith(' OK') ? 'OK' : line), resource: [] }
 }
 
 /** What is not there is found to be missing, as a 404 is. */
