@@ -116,6 +116,8 @@ function parseLine(text: string, { timezone }: DecodeContext): AuditLine | undef
 
 function microsOf(begin: RegExpExecArray, timezone: string | undefined): number | undefined {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = begin.slice(1, 7).map(Number)
+  // No server is so old; a year like that is a damaged one.
+  if (year < 1970) return undefined
   return zoneClock(timezone ?? 'UTC').micros({ year, month, day, hour, minute, second, micros: 0 })
 }
 

@@ -52,7 +52,7 @@ function numeric(zone: string): string | undefined {
 
 function wallMicros(date: string, time: string, zone: string | undefined): Micros | undefined {
   const utc = parseTime(`${date}T${time}Z`)
-  if (utc === undefined || zone === undefined) return utc
+  if (utc === undefined || utc < 0 || zone === undefined) return utc
   const at = new Date(Math.floor(utc / 1000))
   return zoneClock(zone).micros({
     year: at.getUTCFullYear(),

@@ -1,8 +1,8 @@
 /** `event.type` (ECS) of a command of SQL. */
-export function typeOfCommand(command: string, pgauditClass?: string, isAccount = false): readonly string[] {
+export function typeOfCommand(command: string, pgauditClass?: string, ofAccount = false): readonly string[] {
   const [first = ''] = command.toUpperCase().split(' ', 1)
   const type = TYPE_OF_WORD.get(first) ?? TYPE_OF_CLASS.get(pgauditClass ?? '') ?? 'info'
-  return isAccount ? [type, 'user'] : [type]
+  return ofAccount ? [type, 'user'] : [type]
 }
 
 const TYPE_OF_WORD: ReadonlyMap<string, string> = new Map(
