@@ -20,6 +20,7 @@ export function forwardCommand(io: Io): Command {
       const log = (message: string) => io.err(`${new Date().toISOString()} ${message}\n`)
       const forwarder = await startForwarder({ config, log })
       try {
+        if (forwarder.url !== undefined) io.err(`receiving at ${forwarder.url}/in/NAME\n`)
         io.err(`forwarding to ${forwarder.to} as epoch ${forwarder.epoch}\n`)
         await Promise.race([ended(io.signal), forwarder.failed])
       } finally {

@@ -1,6 +1,4 @@
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../../package.json' with { type: 'json' }
 import { NOTHING } from '../domain/accounting.ts'
@@ -13,16 +11,15 @@ import { type Journal, openJournal } from '../journal/journal.ts'
 import { type Clock, pause, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
-import type { SecretRef } from '../sources/config.ts'
-import { hostName } from '../sources/forward-batch.ts'
 import { openState, type State } from '../state/state.ts'
 import { createAdmission, journalBound } from './admission.ts'
 import { Closers } from './closers.ts'
 import type { Config } from './config.ts'
-import { checkForwardTo, type ForwardToConfig } from './forward-config.ts'
+import { serveReceivers } from './forward-receivers.ts'
+import { forwardOf, hostOf, linkOptions } from './forward-writer.ts'
 import { fileBytesOf } from './foundation.ts'
 import { createRunRecord } from './run-record.ts'
-import { secretOf, startSources } from './sources.ts'
+import { startSources } from './sources.ts'
 
 export interface ForwarderOptions {
   readonly config: Config
@@ -35,6 +32,8 @@ export interface ForwarderOptions {
 export interface Forwarder {
   readonly to: string
   readonly epoch: number
+  /** Where its receivers listen, if there are any. */
+  readonly url?: string
   /** Rejects when it cannot go on and the process must end. */
   readonly failed: Promise<never>
   /** Takes nothing more, sends what it can in a short time, and releases the folder. */
@@ -129,44 +128,21 @@ async function start(options: ForwarderOptions, closers: Closers): Promise<Forwa
     await sources.stopped
     admission.close()
   })
+  const url = await serveReceivers(
+    { config, sources, state, admission, clock, log, signal: sourcesEnd.signal },
+    closers,
+  )
   const runRecord = createRunRecord(files, config.data, log)
-  await runRecord.reachable({
-    pid: process.pid,
-    version: packageJson.version,
-    socket: join(config.data, 'control.sock'),
-  })
+  const socket = join(config.data, 'control.sock')
+  await runRecord.reachable({ pid: process.pid, version: packageJson.version, socket, ...(url && { url }) })
   closers.push(() => runRecord.remove())
-  return { to: to.to, epoch: numbering.epoch, failed: failure.promise, close: () => closers.close() }
-}
-
-/** Throws `invalid_config` for a configuration that is no forwarder's. */
-function forwardOf(config: Config): ForwardToConfig {
-  const { forward, sources } = config
-  if (forward === undefined) {
-    const hint = 'forward: { to: https://HOST:PORT/in/NAME, token: { file: PATH } } names the writer'
-    throw new AuditError('invalid_config', 'the configuration has no forward', { hint })
+  return {
+    to: to.to,
+    epoch: numbering.epoch,
+    ...(url && { url }),
+    failed: failure.promise,
+    close: () => closers.close(),
   }
-  checkForwardTo(forward)
-  const foreign = [
-    config.install !== undefined && 'install',
-    config.streams.length > 0 && 'streams',
-    config.store.url !== undefined && 'store',
-    config.ledger.public !== 'none' && 'ledger',
-  ].find((each) => each !== false)
-  if (foreign !== undefined) {
-    const hint = `leave ${foreign} out here: it belongs into the writer's configuration`
-    throw new AuditError('invalid_config', `a forwarder has no ${foreign}`, { hint })
-  }
-  const chained = sources.find(({ kind }) => kind === 'forward')
-  if (chained !== undefined) {
-    const hint = 'let the other forwarder send to the writer itself'
-    throw new AuditError('invalid_config', `source ${chained.name}: a forwarder takes nothing from forwarders`, {
-      hint,
-    })
-  }
-  if (sources.length > 0) return forward
-  const hint = 'name at least one under sources: what it should follow or receive'
-  throw new AuditError('invalid_config', 'a forwarder without sources has nothing to do', { hint })
 }
 
 /** In a folder of its own: what a server journals are other frames. */
@@ -204,39 +180,6 @@ async function recovered(
 /** Random: nobody else's, whoever sends to the same source. A leaf takes any whole number. */
 function newEpoch(): number {
   return randomInt(1, LARGEST_EPOCH)
-}
-
-function linkOptions({ to, token, ca, cert, key }: ForwardToConfig): Parameters<typeof createWriterLink>[0] {
-  return {
-    to,
-    ...(token !== undefined && { token: tokenOf(token) }),
-    ...(ca !== undefined && { ca: pem(ca) }),
-    ...(cert !== undefined && { cert: pem(cert) }),
-    ...(key !== undefined && { key: pem(key) }),
-  }
-}
-
-function tokenOf(ref: SecretRef): string {
-  const token = secretOf('forward', ref)
-  if (/^\S+$/.test(token)) return token
-  const hint = 'the writer prints it on one line: whodid token create --scope ingest --source NAME'
-  throw new AuditError('invalid_config', 'the token of forward is empty or has spaces in it', { hint })
-}
-
-function pem(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    const hint = 'forward takes PEM files that this user can read'
-    throw new AuditError('invalid_config', `forward: cannot read ${path}`, { cause, hint })
-  }
-}
-
-function hostOf({ host }: ForwardToConfig): string {
-  const name = host ?? hostname()
-  if (hostName.safeParse(name).success) return name
-  const hint = 'forward: { host: NAME }, of letters, digits, dots, - and _'
-  throw new AuditError('invalid_config', `this machine's host name ${name} cannot be used`, { hint })
 }
 
 interface Parts {
