@@ -56,6 +56,8 @@ export interface Reject {
   readonly reason: RejectReason
   readonly message: string
   readonly path?: string
+  /** What of the record may be kept, where that is not all of it: without secrets, or without what became events. */
+  readonly bytes?: Uint8Array
 }
 
 /**

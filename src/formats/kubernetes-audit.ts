@@ -5,6 +5,7 @@ import type { Budget } from './kubernetes-envelope.ts'
 import { inflated, MOST_ITEMS, unwrapped } from './kubernetes-envelope.ts'
 import type { Reading } from './kubernetes-record.ts'
 import { decodeParsed } from './kubernetes-record.ts'
+import { keepable } from './kubernetes-rejected.ts'
 import { parseRecord } from './record-json.ts'
 
 const NAME = 'kubernetes-audit'
@@ -41,48 +42,43 @@ const DEEPEST_ENVELOPE = 3
 const INFLATED_LIMIT_BYTES = 32 << 20
 
 function decode(bytes: Uint8Array, reading: Reading): Decoded {
-  const all: Collected = { events: [], rejects: [], budget: { bytes: INFLATED_LIMIT_BYTES } }
+  const all: Collected = { events: [], refused: [], budget: { bytes: INFLATED_LIMIT_BYTES } }
   collect(bytes, reading, all, DEEPEST_ENVELOPE)
-  const [first] = all.rejects
-  if (all.events.length === 0 && first !== undefined) return first
-  return { kind: 'events', events: all.events, ...(first !== undefined && { rejects: all.rejects }) }
+  const [first, ...more] = all.refused
+  if (first === undefined) return { kind: 'events', events: all.events }
+  // What is kept of them holds no secrets either, and nothing that became an event.
+  const reject: Reject = { ...first.reject, bytes: keepable(all.refused.map((each) => each.bytes)) }
+  if (all.events.length === 0) return reject
+  return { kind: 'events', events: all.events, rejects: [reject, ...more.map((each) => each.reject)] }
 }
 
 interface Collected {
   readonly events: DecodedEvent[]
-  readonly rejects: Reject[]
+  readonly refused: { readonly reject: Reject; readonly bytes: Uint8Array }[]
   readonly budget: Budget
 }
 
 /** An item that is no event is told beside the events that the others became. */
 function collect(bytes: Uint8Array, reading: Reading, all: Collected, deepest: number): void {
+  const refuse = (reject: Reject, of = bytes): void => void all.refused.push({ reject, bytes: of })
   const plain = inflated(bytes, all.budget) ?? bytes
-  if ('kind' in plain) {
-    all.rejects.push(plain)
-    return
-  }
+  if ('kind' in plain) return refuse(plain)
   const read = parseRecord(plain)
-  if (read.kind === 'reject') {
-    all.rejects.push(read)
-    return
-  }
+  if (read.kind === 'reject') return refuse(read, plain)
   const inside = deepest === 0 ? undefined : unwrapped(read.value, plain, all.budget)
   if (inside === undefined) {
     const decoded = decodeParsed(read, plain.length, reading)
-    if ('kind' in decoded) all.rejects.push(decoded)
+    if ('kind' in decoded) refuse(decoded, plain)
     else all.events.push(decoded)
     return
   }
-  if ('kind' in inside) {
-    all.rejects.push(inside)
-    return
-  }
+  if ('kind' in inside) return refuse(inside, plain)
   for (const each of inside) {
-    if (all.events.length + all.rejects.length >= MOST_ITEMS) {
-      all.rejects.push({ kind: 'reject', reason: 'too_large', message: `more than ${MOST_ITEMS} records in one` })
-      return
+    if (all.events.length + all.refused.length >= MOST_ITEMS) {
+      const message = `more than ${MOST_ITEMS} records in one`
+      return refuse({ kind: 'reject', reason: 'too_large', message }, new Uint8Array())
     }
-    if ('kind' in each) all.rejects.push(each)
+    if ('kind' in each) refuse(each, each.bytes ?? new Uint8Array())
     else collect(each, reading, all, deepest - 1)
   }
 }

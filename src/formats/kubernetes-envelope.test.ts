@@ -239,3 +239,38 @@ test('what the authenticator said of the user can be asked for by short names, b
   })
   expect(events[0]?.event.audit?.authn).toEqual({ method: 'token', credential_id: 'JTI=1' })
 })
+
+describe('what is kept of what was refused', () => {
+  const SECRET = 'aHVudGVyMg=='
+  const manifest = { kind: 'Secret', data: { password: SECRET } }
+  const keptOf = (value: unknown): string => {
+    const decoded = decode(value)
+    const reject = decoded.kind === 'reject' ? decoded : decoded.rejects?.[0]
+    return Buffer.from(reject?.bytes ?? []).toString('utf8')
+  }
+
+  test('holds no secret, and can be fed again as it is', () => {
+    const text = JSON.stringify(record({ auditID: '', requestObject: manifest }))
+    expect(keptOf(text)).toBe(text.replace(SECRET, '[masked]'))
+  })
+
+  test('is of an envelope only what became no event', () => {
+    const items = [record({ requestObject: manifest }), { kind: 'Pod', n: 1 }, 7, { kind: 'Pod', data: SECRET }]
+    expect(keptOf({ kind: 'EventList', items })).toBe(
+      '{"kind":"EventList","items":[{"kind":"Pod","n":1},{"kind":"Pod","data":"[masked]"}]}',
+    )
+  })
+
+  test('is of what is no JSON nothing behind its first body, and of broken gzip nothing', () => {
+    const text = JSON.stringify(record({ requestObject: manifest }))
+    expect(keptOf(text.slice(0, -1))).toBe(text.slice(0, text.indexOf('requestObject')))
+    const compressed = gzipSync(text)
+    expect(keptOf(compressed.subarray(0, -5))).toBe('')
+    expect(keptOf(compressed.toString('base64').slice(0, -20))).toBe('')
+  })
+
+  test('is of a list in the cloud the record that was refused', () => {
+    const wrong = { category: 'cluster-autoscaler', properties: { log: 'I1120 text' } }
+    expect(keptOf({ records: [wrong] })).toBe(JSON.stringify(wrong))
+  })
+})

@@ -98,14 +98,21 @@ function cloudWatchLines(value: JsonObject): Unwrapped | Reject {
   }
   const events = value['logEvents']
   if (!Array.isArray(events)) return wrong('logEvents', 'logEvents is no list')
-  return events.slice(0, MOST_ITEMS + 1).map((each) => lineOf(isObject(each) ? each : undefined, 'message'))
+  return events
+    .slice(0, MOST_ITEMS + 1)
+    .map((each) => withItself(lineOf(isObject(each) ? each : undefined, 'message'), each))
 }
 
 /** One of `records`: Azure's own, or what Firehose has in base64. */
 function recordOfCloud(record: unknown, budget: Budget): Uint8Array | Reject {
   if (!isObject(record)) return wrong('records', 'a record is no object')
   const data = stringIn(record, 'data')
-  return data === undefined ? azureLine(record) : fromBase64(data, budget)
+  return data === undefined ? withItself(azureLine(record), record) : fromBase64(data, budget)
+}
+
+/** A refusal with what it is about, so that it can be looked at and fed again. */
+function withItself(line: Uint8Array | Reject, item: unknown): Uint8Array | Reject {
+  return 'kind' in line ? { ...line, bytes: Buffer.from(JSON.stringify(item)) } : line
 }
 
 function isAzureLog(value: JsonObject): boolean {

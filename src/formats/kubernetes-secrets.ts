@@ -24,16 +24,21 @@ export interface WithoutSecrets {
 export function withoutSecrets(text: string, record: JsonObject): WithoutSecrets | undefined {
   const always = secretsOf(record)
   if (!mayHoldSecrets(text, record, always)) return undefined
-  const places = outermost(secretPlaces(text, always))
+  const places = secretPlaces(text, always)
   if (places.length === 0) return undefined
+  return { text: replaced(text, places), paths: [...new Set(places.map(({ path }) => path))].slice(0, MOST_PATHS) }
+}
+
+/** The text with something else at these places; all else is as it was. */
+export function replaced(text: string, places: readonly Place[]): string {
   const pieces: string[] = []
   let from = 0
-  for (const { start, end, replacement } of places) {
+  for (const { start, end, replacement } of outermost(places)) {
     pieces.push(text.slice(from, start), replacement)
     from = end
   }
   pieces.push(text.slice(from))
-  return { text: pieces.join(''), paths: [...new Set(places.map(({ path }) => path))].slice(0, MOST_PATHS) }
+  return pieces.join('')
 }
 
 const MOST_PATHS = 64

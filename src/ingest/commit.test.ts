@@ -77,7 +77,7 @@ test('of a record with several events those are kept that are new', async () => 
   expect(results).toMatchObject([{ index: 1 }, { index: 3 }])
   expect(accounting).toEqual({ ...NOTHING, received: 2, kept: 2, events: 3 })
   const names = stored(events, 1).map(({ blocks }) => /"natural_id":"([^"]+)"/.exec(blocks[3] ?? '')?.[1])
-  expect(names).toEqual(['b/1', 'c/2', 'd'])
+  expect(names).toEqual(['b', 'c', 'd'])
 })
 
 test('a record all of whose events are known is one duplicate', async () => {

@@ -1,5 +1,4 @@
 import type { RecordResult } from '../domain/answers.ts'
-import type { RejectReason } from '../domain/verdict.ts'
 import type { RecordOrigin } from '../sources/source.ts'
 import type { Payload, RejectedHeader, RejectedNote } from './payload.ts'
 import type { SealedSlice, Slice, SliceRecord } from './seal.ts'
@@ -22,8 +21,8 @@ const LARGEST_BYTES = 1024 * 1024
 const LONGEST_MESSAGE = 500
 
 /**
- * The rejected records of a slice, also those of which only a part was, for its frame: durable before their sender is answered, like everything else. A slice
- * is bounded, so what is added to a frame is too.
+ * The rejected records of a slice, also those of which only a part was, for its frame: durable before their sender is
+ * answered, like everything else. A slice is bounded, so what is added to a frame is too.
  */
 export function rejectedOfSlice(
   slice: Slice,
@@ -38,10 +37,18 @@ export function rejectedOfSlice(
   for (const n of [...firsts.keys()].toSorted((a, b) => a - b)) {
     const [record, first] = [slice.records[n], firsts.get(n)]
     if (record === undefined || first === undefined) continue
-    const { reason, message, path } = first
+    const all = first.bytes ?? record.bytes
+    const kept = all.subarray(0, LARGEST_BYTES)
     const isWhole = 'rejected' in (results[n] ?? {})
-    const kept = record.bytes.subarray(0, LARGEST_BYTES)
-    records.push(noteOf(record, kept.length, { reason, path, message: isWhole ? message : `a part of it: ${message}` }))
+    records.push({
+      bytes: kept.length,
+      ...(kept.length < all.length && { whole: all.length }),
+      reason: first.reason,
+      message: `${isWhole ? '' : 'a part of it: '}${first.message}`.slice(0, LONGEST_MESSAGE),
+      ...(first.path !== undefined && { path: first.path.slice(0, LONGEST_MESSAGE) }),
+      // What is left of an envelope is another record: the envelope's name is taken.
+      ...(isWhole && namesOf(record)),
+    })
     bytes.push(kept)
   }
   if (records.length === 0) return undefined
@@ -55,19 +62,8 @@ export function rejectedOfSlice(
   return { header, bytes }
 }
 
-interface Why {
-  readonly reason: RejectReason
-  readonly message: string
-  readonly path: string | undefined
-}
-
-function noteOf({ bytes, naturalId, fallbackId, sequence, collectedMs }: SliceRecord, kept: number, why: Why) {
+function namesOf({ naturalId, fallbackId, sequence, collectedMs }: SliceRecord) {
   return {
-    bytes: kept,
-    ...(kept < bytes.length && { whole: bytes.length }),
-    reason: why.reason,
-    message: why.message.slice(0, LONGEST_MESSAGE),
-    ...(why.path !== undefined && { path: why.path.slice(0, LONGEST_MESSAGE) }),
     ...(naturalId !== undefined && { naturalId }),
     ...(fallbackId !== undefined && { fallbackId }),
     ...(sequence !== undefined && { sequence }),

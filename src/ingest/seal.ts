@@ -76,6 +76,8 @@ interface Rejection {
   readonly reason: RejectReason
   readonly message: string
   readonly path?: string
+  /** What of the record may be kept; left out: all of it. */
+  readonly bytes?: Uint8Array
 }
 
 /** Dataset namespace of our own trail: the one format that may speak as us. */
