@@ -129,6 +129,6 @@ function newRecord({ source, received, format, note, bytes, ...more }: RejectedR
     whole,
     more: JSON.stringify({ ...more, ...names }),
     // A frame is shared: what is handed to another thread is a copy, not the whole frame.
-    bytes: bytes.slice(),
+    bytes: new Uint8Array(bytes),
   }
 }

@@ -78,7 +78,11 @@ async function seal({ id, slice, bytes, spans, known }: SealTask) {
   const sealed = await sealSlice(whole, deps)
   const own = [sealed.table, sealed.contents, sealed.arena, sealed.ids, sealed.recordOf]
   const transfer = own.filter(ownsItsMemory).map((each) => each.buffer)
-  return { answer: { kind: 'sealed' as const, id, sealed }, transfer }
+  // A view would take with it all that it is a view of.
+  const rejected = sealed.rejected.map((each) =>
+    each.bytes === undefined ? each : { ...each, bytes: new Uint8Array(each.bytes) },
+  )
+  return { answer: { kind: 'sealed' as const, id, sealed: { ...sealed, rejected } }, transfer }
 }
 
 /** Small buffers lie in a pool that they share: those are copied, others move. */

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { imbalance } from '../../src/domain/accounting.ts'
-import type { EventPage, Receipt, SourceAnswer } from '../../src/domain/answers.ts'
+import type { EventPage, Receipt, RejectedAnswer, SourceAnswer } from '../../src/domain/answers.ts'
 import { parseSource } from '../../src/sources/kinds.ts'
 import { type AServer, aFolder, aServer, until } from '../a-server.ts'
 import { type JumpingClock, jumpingClock } from '../jumping-clock.ts'
@@ -65,6 +65,12 @@ export function receiverContract(contract: ReceiverContract): void {
       expect(filled.accounting).toMatchObject({ received: 4, kept: 3, rejected: { [contract.badReason]: 1 } })
       expect(Date.parse(filled.lastRecord ?? '')).toBeGreaterThanOrEqual(Math.floor(began))
       expect(imbalance(filled.accounting)).toBe(0)
+
+      const [rejected] = await until(async () => {
+        const list = await rejectedOf(server, filled.name)
+        return list.length > 0 && list
+      })
+      expect(rejected).toMatchObject({ reason: contract.badReason })
 
       await fillJournal(server)
       const sending = Promise.resolve(far.send(5))
@@ -174,6 +180,10 @@ async function makeRoom(server: AServer, clock: JumpingClock): Promise<void> {
     const { reasons } = (await server.call('GET', '/readyz')).json<{ reasons: readonly string[] }>()
     return !reasons.some((reason) => reason.includes('the journal is full'))
   })
+}
+
+async function rejectedOf(server: AServer, source: string): Promise<readonly RejectedAnswer[]> {
+  return (await server.call('GET', `/v1/sources/${source}/rejected`)).json<{ rejected: RejectedAnswer[] }>().rejected
 }
 
 async function eventsOf(server: AServer, source: string): Promise<EventPage> {
