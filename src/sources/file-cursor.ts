@@ -9,6 +9,8 @@ export interface FilePosition {
   readonly inode: string
   readonly path: string
   readonly offset: number
+  /** It lies under no name any more; it may come back compressed. */
+  readonly isGone?: true
 }
 
 const cursorSchema = z.object({
@@ -20,6 +22,7 @@ const cursorSchema = z.object({
       inode: z.string(),
       path: z.string(),
       offset: z.int().nonnegative(),
+      isGone: z.literal(true).exactOptional(),
     }),
   ),
 })

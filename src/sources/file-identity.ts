@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
+import type { OpenFile } from './gzip-file.ts'
 
 const FIRST_LINE_BYTES = 4096
 const LF = 0x0a
@@ -8,7 +8,7 @@ const LF = 0x0a
  * What a file is known by: SHA-256 of its first whole line, or of its first 4 KiB where that line is longer; hex.
  * Undefined while that is not written yet.
  */
-export async function fingerprintOf(handle: FileHandle): Promise<string | undefined> {
+export async function fingerprintOf(handle: Pick<OpenFile, 'read'>): Promise<string | undefined> {
   const buffer = Buffer.alloc(FIRST_LINE_BYTES)
   let filled = 0
   while (filled < FIRST_LINE_BYTES) {

@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises'
 import { PARSE_LIMIT_BYTES } from '../formats/limits.ts'
+import type { OpenFile } from './gzip-file.ts'
 
 export interface Line {
   /** Without its end. A line beyond the limit is cut one byte behind it, which is how decoders know it as too large. */
@@ -22,7 +22,7 @@ const CR = 0x0d
 
 /** Reads a file line by line from an offset, as far as it has been written, with bounded memory. */
 export class FileLines {
-  readonly #handle: FileHandle
+  readonly #handle: Pick<OpenFile, 'read'>
   readonly #isExact: boolean
   /** What was read and not yet given out. */
   #rest: Buffer = Buffer.alloc(0)
@@ -37,7 +37,7 @@ export class FileLines {
   #cut: Uint8Array | undefined
 
   /** @param isExact Gives out blank lines too, and lines with their carriage return: what is between line feeds. */
-  constructor(handle: FileHandle, offset: number, isExact = false) {
+  constructor(handle: Pick<OpenFile, 'read'>, offset: number, isExact = false) {
     this.#handle = handle
     this.#isExact = isExact
     this.#lineStart = offset

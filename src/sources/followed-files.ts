@@ -1,10 +1,10 @@
-import type { FileHandle } from 'node:fs/promises'
-import { glob, open, readdir, stat } from 'node:fs/promises'
+import { type FileHandle, glob, open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { LineJoiner } from '../formats/format.ts'
 import type { FilePosition } from './file-cursor.ts'
 import { fingerprintOf, freeName } from './file-identity.ts'
 import { FileLines } from './file-lines.ts'
+import { GzipFile, saidSize } from './gzip-file.ts'
 import { JoinedLines } from './joined-lines.ts'
 
 /** A file that is being read. */
@@ -13,7 +13,7 @@ export interface Followed {
   readonly fingerprint: string
   readonly inode: string
   path: string
-  readonly handle: FileHandle
+  readonly handle: FileHandle | GzipFile
   readonly lines: JoinedLines
   /** Everything before it is durable. */
   offset: number
@@ -30,6 +30,14 @@ interface Seen {
   readonly sizeBytes: number
 }
 
+/** A gzip file that is not read yet. */
+interface Waiting {
+  readonly fingerprint: string | undefined
+  readonly sizeBytes: number
+  /** Since when it has had that size, milliseconds. */
+  readonly since: number
+}
+
 export interface FollowedFilesDeps {
   /** Absolute paths and glob patterns. */
   readonly patterns: readonly string[]
@@ -43,23 +51,32 @@ export interface FollowedFilesDeps {
 
 const MOST_FILES = 1000
 const MOST_REMEMBERED = 100
+const MOST_GONE = 20
+/** How long a gzip file must not have grown to be taken as whole where a plain file begins like it. */
+const SETTLED_MS = 10_000
 const MOST_SIBLINGS = 10_000
 
 /**
  * Which files a follower reads, and from where. A file is known by its first line and its inode, so it is found again
- * after it was renamed, and a new file under an old name, or an old one that was cut, is read from its beginning.
+ * after it was renamed, and a new file under an old name, or an old one that was cut, is read from its beginning. A gzip
+ * file is read as what is in it; one that was read before it was compressed is read on from there, so usually not at all.
  */
 export class FollowedFiles {
   readonly #deps: FollowedFilesDeps
   /** Positions of files that nobody reads now: those of the cursor, and of files that were cut. */
   #remembered: readonly FilePosition[]
+  /** Files that went away, the last first: what comes back compressed is one of them. */
+  #gone: readonly FilePosition[]
+  /** First lines of gzip files that are not read yet, by inode. */
+  readonly #waiting = new Map<string, Waiting>()
   readonly #followed = new Map<string, Followed>()
   readonly #complaints = new Map<string, string>()
   #isFirstScan = true
 
   constructor(deps: FollowedFilesDeps) {
     this.#deps = deps
-    this.#remembered = deps.known
+    this.#remembered = deps.known.filter(({ isGone }) => isGone === undefined)
+    this.#gone = deps.known.filter(({ isGone }) => isGone === true)
   }
 
   /** Files that lost their name first, since what is in them is older. */
@@ -69,7 +86,7 @@ export class FollowedFiles {
   }
 
   get positions(): readonly FilePosition[] {
-    return this.files.map(({ id, fingerprint, inode, path, offset }) => ({ id, fingerprint, inode, path, offset }))
+    return [...this.files.map(positionOf), ...this.#gone]
   }
 
   /** Looks at the disk once: finds new files, renamed, cut and vanished ones. */
@@ -84,6 +101,7 @@ export class FollowedFiles {
 
   async forget(file: Followed): Promise<void> {
     if (file.isCut) this.#remember(file)
+    else if (!(file.handle instanceof GzipFile)) this.#gone = [goneFrom(file), ...this.#gone].slice(0, MOST_GONE)
     this.#followed.delete(file.id)
     await file.handle.close()
   }
@@ -129,7 +147,14 @@ export class FollowedFiles {
     const now = byPath?.inode === file.inode ? byPath : [...seen.values()].find((each) => each.inode === file.inode)
     if (now === undefined) {
       file.goneAt ??= this.#deps.now()
-      file.sizeBytes = Number((await file.handle.stat({ bigint: true })).size)
+      if (!(file.handle instanceof GzipFile)) file.sizeBytes = Number((await file.handle.stat({ bigint: true })).size)
+      return
+    }
+    if (file.handle instanceof GzipFile) {
+      const mayHaveMore = file.handle.seenBytes !== now.sizeBytes
+      if (file.lines.isDrained) file.sizeBytes = file.lines.position + (mayHaveMore ? 1 : 0)
+      file.path = now.path
+      file.goneAt = undefined
       return
     }
     if (await this.#wasRewritten(file, now.sizeBytes)) {
@@ -148,11 +173,12 @@ export class FollowedFiles {
     return sizeBytes !== file.sizeBytes && (await fingerprintOf(file.handle)) !== file.fingerprint
   }
 
-  #remember({ id, fingerprint, inode, path, offset }: Followed): void {
-    this.#remembered = [{ id, fingerprint, inode, path, offset }, ...this.#remembered].slice(0, MOST_REMEMBERED)
+  #remember(file: Followed): void {
+    this.#remembered = [positionOf(file), ...this.#remembered].slice(0, MOST_REMEMBERED)
   }
 
   async #meet(seen: Seen): Promise<void> {
+    if (seen.path.endsWith('.gz')) return this.#meetGzip(seen)
     const handle = await this.#open(seen.path)
     if (handle === undefined) return
     const fingerprint = await fingerprintOrClose(handle)
@@ -160,6 +186,49 @@ export class FollowedFiles {
     // Not before its first line is whole: until then nobody can say which file it is.
     if (fingerprint === undefined) await handle.close()
     else this.#follow(seen, handle, fingerprint, before)
+  }
+
+  async #meetGzip(seen: Seen): Promise<void> {
+    const before = this.#waiting.get(seen.inode)
+    const waiting = before?.sizeBytes === seen.sizeBytes ? before : await this.#firstLineOf(seen)
+    const { fingerprint } = waiting
+    if (fingerprint === undefined || (await this.#isCopy(seen, fingerprint, waiting.since))) return
+    this.#waiting.delete(seen.inode)
+    const known = await this.#recogniseGzip(seen, fingerprint)
+    this.#gone = this.#gone.filter((each) => each !== known)
+    const handle: GzipFile = new GzipFile(() => file.path, seen.inode)
+    const sizeBytes = Math.max((known?.offset ?? 0) + 1, await saidSize(seen.path, seen.sizeBytes))
+    const file = this.#follow({ ...seen, sizeBytes }, handle, fingerprint, known)
+  }
+
+  /** Whether it is what is being read already: of a plain file that is still there, or read to its end. */
+  async #isCopy(seen: Seen, fingerprint: string, since: number): Promise<boolean> {
+    const alike = this.files.filter((file) => !(file.handle instanceof GzipFile) && file.fingerprint === fingerprint)
+    if (alike.length === 0) return false
+    if (this.#deps.now() - since < SETTLED_MS || alike.some((file) => file.goneAt !== undefined)) return true
+    const size = await saidSize(seen.path, seen.sizeBytes)
+    return alike.some((file) => file.sizeBytes % 2 ** 32 === size)
+  }
+
+  async #firstLineOf({ path, inode, sizeBytes }: Seen): Promise<Waiting> {
+    const gzip = new GzipFile(() => path, inode)
+    const fingerprint = await fingerprintOf(gzip)
+    await gzip.close()
+    if (this.#waiting.size >= MOST_FILES) this.#waiting.clear()
+    const waiting = { fingerprint, sizeBytes, since: this.#deps.now() }
+    this.#waiting.set(inode, waiting)
+    return waiting
+  }
+
+  /** By inode where it was read before, else the one that went away with this first line, and best with this size. */
+  async #recogniseGzip(seen: Seen, fingerprint: string): Promise<FilePosition | undefined> {
+    const alike = [...this.#remembered, ...this.#gone].filter(
+      (each) => each.fingerprint === fingerprint && !this.#followed.has(each.id),
+    )
+    const own = alike.find((each) => each.inode === seen.inode && each.path.endsWith('.gz'))
+    if (own !== undefined || alike.length === 0) return own
+    const size = await saidSize(seen.path, seen.sizeBytes)
+    return alike.find((each) => each.offset % 2 ** 32 === size) ?? alike.find((each) => each.offset <= size)
   }
 
   /** The same file as before: by inode, or as the copy of one that was cut. One that is too short is another. */
@@ -170,8 +239,9 @@ export class FollowedFiles {
     return alike.find((each) => each.inode === seen.inode) ?? alike[0]
   }
 
-  #follow(seen: Seen, handle: FileHandle, fingerprint: string, before: FilePosition | undefined): Followed {
-    const taken = new Set([...this.#followed.keys(), ...this.#remembered.map((each) => each.id)])
+  #follow(seen: Seen, handle: FileHandle | GzipFile, fingerprint: string, before: FilePosition | undefined): Followed {
+    const notRead = [...this.#remembered, ...this.#gone]
+    const taken = new Set([...this.#followed.keys(), ...notRead.map((each) => each.id)])
     const id = before?.id ?? freeName(fingerprint.slice(0, 32), taken)
     const offset = before?.offset ?? 0
     const { path, inode, sizeBytes } = seen
@@ -232,6 +302,14 @@ export class FollowedFiles {
     this.#complaints.set(path, what)
     this.#deps.log(`${path} ${what}`)
   }
+}
+
+function positionOf({ id, fingerprint, inode, path, offset }: Followed): FilePosition {
+  return { id, fingerprint, inode, path, offset }
+}
+
+function goneFrom(file: Followed): FilePosition {
+  return { ...positionOf(file), isGone: true }
 }
 
 /** A handle that nobody closes ends the process once it is collected. */
