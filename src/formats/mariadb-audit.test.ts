@@ -35,7 +35,7 @@ test('a statement says who ran it where, and how it ended', () => {
 test.each([
   ['connect', 'dave signed in to Database shop'],
   ['with-port', 'dave signed in to Database shop'],
-  ['failed-connect', 'erin tried to sign in to db-1 – denied (access denied)'],
+  ['failed-connect', 'erin tried to sign in to db-1 – failed (access denied)'],
   ['disconnect', 'dave signed out of Database shop'],
   ['insert', 'shop_web inserted rows into Table Order Lines in shop'],
   ['denied', 'erin tried to delete rows from Table customers in shop – denied (command denied for the table)'],

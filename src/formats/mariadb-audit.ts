@@ -170,15 +170,16 @@ function connectionOf({ operation, database, code, object }: AuditLine): Meaning
     }
   }
   const isFailed = operation === 'FAILED_CONNECT' || (code ?? 0) !== 0
+  const isDenied = isFailed && DENIED.has(code ?? 0) && !WRONG.has(code ?? 0)
   const authz = dropEmpty({
-    decision: isFailed ? ('deny' as const) : ('allow' as const),
+    decision: isDenied ? ('deny' as const) : isFailed ? undefined : ('allow' as const),
     reason: reasonOf(isFailed ? code : 0),
   })
   return {
     event: dropEmpty({
       action: operation === 'CHANGEUSER' ? 'change-user' : 'login',
       category: ['authentication', 'session'],
-      type: isFailed ? ['start', 'denied'] : ['start'],
+      type: isDenied ? ['start', 'denied'] : ['start'],
       outcome: isFailed ? ('failure' as const) : ('success' as const),
       reason: reasonOf(isFailed ? code : 0),
       code: codeOf(code),
@@ -188,6 +189,8 @@ function connectionOf({ operation, database, code, object }: AuditLine): Meaning
   }
 }
 
+/** Of those below, the codes of a sign-in that says: no such user, or a wrong password. */
+const WRONG: ReadonlySet<number> = new Set([1045, 1698])
 /** Codes of MariaDB's errors that say: this user may not. */
 const DENIED: ReadonlySet<number> = new Set([1044, 1045, 1095, 1142, 1143, 1227, 1370, 1410, 1698, 1873])
 

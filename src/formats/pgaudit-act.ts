@@ -4,7 +4,7 @@ import { parametersOf, pgauditRecord, statementOf } from './pgaudit-record.ts'
 import type { Act } from './postgres-act.ts'
 import { thingIn } from './postgres-act.ts'
 import type { PgauditRecord, PostgresLine } from './postgres-line.ts'
-import { definedIn, isAccount, isOfServer, typeOfCommand } from './postgres-words.ts'
+import { definedIn, isAccount, isOfServer, namedIn, typeOfCommand } from './postgres-words.ts'
 
 /** A record of pgAudit. It is written before the statement ends, so nobody knows what became of it: outcome unknown. */
 export function pgauditAct(line: PostgresLine, role: string | undefined): Act | undefined {
@@ -36,7 +36,8 @@ export function pgauditAct(line: PostgresLine, role: string | undefined): Act | 
 function thingsOf(record: PgauditRecord, command: string, database: string | undefined): readonly Resource[] {
   const { objectType, objectName } = record
   if (objectName !== undefined) return thingIn(database, objectType?.toLowerCase() ?? 'object', objectName)
-  const defined = definedIn(command, statementOf(record) ?? '', 'lower')
+  const statement = statementOf(record) ?? ''
+  const defined = namedIn(command, statement, 'lower') ?? definedIn(command, statement, 'lower')
   if (defined === undefined && objectType !== undefined) {
     return [dropEmpty({ type: objectType.toLowerCase(), parent: database })]
   }

@@ -18,7 +18,7 @@ interface Refusal {
   readonly database?: string
   readonly host?: string
   readonly method?: string
-  /** False: nobody decided, there was no room. */
+  /** A rule said no. Not so: the sign-in was wrong, or there was no room. */
   readonly isDenied: boolean
 }
 
@@ -32,7 +32,7 @@ const NAME = '"(.{0,200}?)"'
 const REFUSALS: readonly Refused[] = [
   [
     new RegExp(`^(\\S{1,20})(?: certificate)? authentication failed for user ${NAME}$`, 's'),
-    ([method, user]) => ({ method, user }),
+    ([method, user]) => ({ method, user, isDenied: false }),
   ],
   [
     new RegExp(
@@ -48,10 +48,11 @@ const REFUSALS: readonly Refused[] = [
     ),
     ([host, user, database]) => ({ host, user, database }),
   ],
-  [new RegExp(`^role ${NAME} (?:does not exist|is not permitted to log in)$`, 's'), ([user]) => ({ user })],
+  [new RegExp(`^role ${NAME} does not exist$`, 's'), ([user]) => ({ user, isDenied: false })],
+  [new RegExp(`^role ${NAME} is not permitted to log in$`, 's'), ([user]) => ({ user })],
   [
     new RegExp(`^database ${NAME} (?:does not exist|is not currently accepting connections)$`, 's'),
-    ([database]) => ({ database }),
+    ([database]) => ({ database, isDenied: false }),
   ],
   [new RegExp(`^permission denied for database ${NAME}$`, 's'), ([database]) => ({ database })],
   [
@@ -73,7 +74,7 @@ function refusalOf(line: PostgresLine): Refusal | undefined {
     if (found !== null) return { isDenied: true, ...dropEmpty(read(found.slice(1))) }
   }
   // SQLSTATE class 28: invalid authorization specification.
-  return line.state?.startsWith('28') === true ? { isDenied: true } : undefined
+  return line.state?.startsWith('28') === true ? { isDenied: line.state !== '28P01' } : undefined
 }
 
 const MATCHED = /Connection matched (?:pg_hba\.conf line|file ".{0,1000}" line) (\d{1,9})(?:: "(.{0,1000})")?/s

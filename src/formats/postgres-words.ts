@@ -97,9 +97,23 @@ export function namedIn(
   const begin = withoutComments(statement).slice(0, 2 * FAR)
   const defined = definedIn(command ?? '', begin, folding)
   if (defined?.name !== undefined) return { type: defined.type, name: defined.name }
+  if (command === 'GRANT' || command === 'REVOKE') return grantedIn(begin, folding)
   const words = WRITES.exec(begin)?.[0]
   const name = words === undefined ? undefined : NAMED.exec(begin.slice(words.length))?.[1]
   return name === undefined ? undefined : { type: 'table', name: plainName(name, folding) }
+}
+
+const GRANTS =
+  /^\s*(?:grant|revoke)\s[\w\s,()]{1,300}?\son\s+(?:(table|sequence|schema|database|function|procedure)\s+)?(?!all\s)/i
+
+/** What rights were given to or taken from; MariaDB writes `shop.*` for all of a database. */
+function grantedIn(begin: string, folding: Folding): { readonly type: string; readonly name: string } | undefined {
+  const [words, type = 'table'] = GRANTS.exec(begin) ?? []
+  const said = words === undefined ? '' : begin.slice(words.length)
+  const name = NAMED.exec(said)?.[1]
+  if (name === undefined) return undefined
+  const isWhole = said.startsWith('.*', name.length)
+  return { type: isWhole ? 'database' : type.toLowerCase(), name: plainName(name, folding) }
 }
 
 /** How long the words are that a text begins with, white space behind them included. */
