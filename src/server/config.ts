@@ -110,6 +110,7 @@ export function loadConfig(overrides: ConfigOverrides): Config {
       : resolve(overrides.data)
   const sources = said.sources.map((source) => withPaths(source, at))
   refuseTwice('source', sources)
+  refuseTwoReaders(sources)
   refuseTwice('stream', said.streams ?? [])
   return {
     listen: overrides.listen ?? said.listen ?? DEFAULT_LISTEN,
@@ -222,6 +223,14 @@ function where(document: Document, lines: LineCounter, path: string, dotted: str
 function position(lines: LineCounter, path: string, offset: number): string {
   const { line, col } = lines.linePos(offset)
   return `${path}:${line}:${col}`
+}
+
+/** Two would each get a part of it. */
+function refuseTwoReaders(sources: readonly SourceConfig[]): void {
+  const [first, second] = sources.filter(({ kind }) => kind === 'stdin')
+  if (first === undefined || second === undefined) return
+  const hint = 'there is one standard input: name one source of kind stdin'
+  throw new AuditError('invalid_config', `sources ${first.name} and ${second.name} both read standard input`, { hint })
 }
 
 function refuseTwice(what: string, list: readonly { readonly name: string }[]): void {

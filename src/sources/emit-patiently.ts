@@ -9,13 +9,13 @@ const RETRY_MS = 1000
 export async function emitPatiently(
   emit: Emit,
   records: readonly SourceRecord[],
-  cursor: string,
+  cursor: string | undefined,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
     try {
-      await emit(records, { cursor, signal })
+      await emit(records, { ...(cursor !== undefined && { cursor }), signal })
       return
     } catch (error) {
       if (signal.aborted || !(error instanceof AuditError) || error.code !== 'busy') throw error

@@ -26,6 +26,8 @@ import { createOtlpGrpc, otlpGrpcConfig } from './otlp-grpc.ts'
 import type { OtlpConfig } from './otlp.ts'
 import { createOtlp, otlpConfig } from './otlp.ts'
 import type { Receiver, Source, SourceDeps } from './source.ts'
+import type { StdinConfig } from './stdin.ts'
+import { createStdin, stdinConfig } from './stdin.ts'
 import type { SyslogConfig } from './syslog.ts'
 import { createSyslog, syslogConfig } from './syslog.ts'
 
@@ -41,6 +43,7 @@ export type SourceConfig =
   | OtlpConfig
   | OtlpGrpcConfig
   | SyslogConfig
+  | StdinConfig
 
 /** A follower works by itself, also one that listens; a receiver is pushed to at `/in/NAME`. */
 export type Started =
@@ -69,6 +72,7 @@ export const KINDS: readonly SourceKind[] = [
   receiver('otlp', otlpConfig, undefined, createOtlp),
   follower('otlp-grpc', otlpGrpcConfig, undefined, createOtlpGrpc),
   follower('syslog', syslogConfig, undefined, createSyslog),
+  follower('stdin', stdinConfig, undefined, (config, deps) => createStdin(config, deps)),
 ]
 
 function follower<C extends SourceConfig>(
