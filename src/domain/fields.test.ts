@@ -27,6 +27,7 @@ test('takes any path below what is open, and no other', () => {
   })
   expect(declaredField('label.team')?.path).toBe('labels.team')
   expect(declaredField('audit.request.spec.replicas')).toMatchObject({ below: 'audit.request' })
+  expect(declaredField('kubernetes.audit.user.extra.pod-name')).toMatchObject({ below: 'kubernetes.audit.user.extra' })
   for (const name of [
     'user.nope',
     'labels.',

@@ -127,9 +127,9 @@ function fieldBelow(name: string): Field | undefined {
   // No event is nested deeper (docs/architecture.md, Intake), and the store's engine gives up on much longer ones.
   if (path.split('.').length > DEPTH_LIMIT) return undefined
   for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
+    // Between declared fields there may be names that nobody declared.
     const above = index().get(path.slice(0, dot))
-    if (above === undefined) return undefined
-    if (above.open === true && dot + 1 < path.length && !path.includes('..') && !path.endsWith('.')) {
+    if (above?.open === true && dot + 1 < path.length && !path.includes('..') && !path.endsWith('.')) {
       return { path, type: 'keyword', aliases: [], block: above.block, below: above.path, description: '' }
     }
   }
