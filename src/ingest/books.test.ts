@@ -68,6 +68,40 @@ test('a cursor stays until a newer one comes, also in a frame that keeps nothing
   expect(books.of('file').kept).toBe(2)
 })
 
+test('the last number of each epoch is known, also of a record that was not kept, and never goes back', () => {
+  const books = new Books()
+  const header = headerOf({ source: 'bastion', log: LOGS[0], kept: 1 }, 1)
+  books.enter(1, { ...header, numbers: [[7, 3]] }, 1)
+  books.enter(
+    2,
+    {
+      source: 'bastion',
+      received: 2,
+      accounting: NOTHING,
+      numbers: [
+        [7, 5],
+        [8, 1],
+      ],
+    },
+    0,
+  )
+  books.enter(3, { ...header, numbers: [[7, 4]] }, 1)
+
+  const again = new Books(JSON.parse(JSON.stringify(books.snapshot())))
+  expect([7, 8, 9].map((epoch) => again.lastNumber('bastion', epoch))).toEqual([5, 1, 0])
+  expect([again.lastNumber('other', 7), again.numbers('other')]).toEqual([0, undefined])
+})
+
+test('of a source with very many epochs the one that was silent longest is forgotten', () => {
+  const books = new Books()
+  const header = headerOf({ source: 'bastion', log: LOGS[0], kept: 1 }, 1)
+  for (let epoch = 1; epoch <= 1024; epoch++) books.enter(epoch, { ...header, numbers: [[epoch, 1]] }, 1)
+  books.enter(1025, { ...header, numbers: [[1, 2]] }, 1)
+  books.enter(1026, { ...header, numbers: [[2000, 1]] }, 1)
+
+  expect([1, 2, 3, 2000].map((epoch) => books.lastNumber('bastion', epoch))).toEqual([2, 0, 1, 1])
+})
+
 test('events of a log are counted until it is closed', () => {
   const books = new Books()
   books.enter(1, headerOf({ source: 'api', log: LOGS[0], kept: 2 }, 1), 2)

@@ -185,6 +185,52 @@ test('the trail goes on telling the totals when a month ends while nothing comes
   expect(beats.at(-1)).toMatchObject({ accounting: { api: { kept: 1 } }, logs: { 'acme/n1/whodid/2026-12': 1 } })
 })
 
+test('heartbeats tell the last number of each epoch and the clock of who sends, by the streams that the record says', async () => {
+  const clock = manualClock(NOVEMBER)
+  const path = await aWritePath({ folder: aFolder(), clock })
+  const emit = path.writer.emitFor({ name: 'bastion', stream: 'default', authenticated: true })
+  const record = (n: number, stream: string, event: object | string) => ({
+    bytes: Buffer.from(JSON.stringify(event)),
+    format: 'ecs',
+    fallbackId: `f:${n}`,
+    sequence: { epoch: 7, n },
+    collectedMs: NOVEMBER - HOUR,
+    origin: { stream, way: `web-1/${stream}` },
+  })
+  await emit([record(1, 'a', anEvent(1)), record(2, 'b', anEvent(2)), record(3, 'b', 'no event')], {
+    clockOffsetMs: 1500.4,
+  })
+  clock.advance(2 * MINUTE)
+  await path.writer.beat('due')
+
+  const told7 = { numbers: { bastion: { 7: 3 } }, clocks: { bastion: 1500 } }
+  expect(await told(path, 'heartbeat', 'a')).toMatchObject([{ sources: { bastion: 1 }, ...told7 }])
+  expect(await told(path, 'heartbeat', 'b')).toMatchObject([{ sources: { bastion: 1 }, ...told7 }])
+  expect((await told(path, 'heartbeat', 'whodid')).at(-1)).toMatchObject(told7)
+  const leaves = (await path.frames())
+    .flatMap((frame) => leavesOf(frame))
+    .map((leaf) => parseLeaf(Buffer.from(leaf).toString()))
+  expect(leaves.filter(({ s }) => s === 'bastion').map(({ e, n }) => [e, n])).toEqual([
+    [7, 1],
+    [7, 2],
+  ])
+})
+
+test('one record that came two ways is one event', async () => {
+  const path = await aWritePath({ folder: aFolder() })
+  const emit = path.writer.emitFor({ name: 'prod', stream: 'default', authenticated: true })
+  const record = (way: string) => ({
+    bytes: Buffer.from(JSON.stringify(anEvent(1))),
+    format: 'ecs',
+    naturalId: 'the same',
+    origin: { way },
+  })
+  const first = await emit([record('web-1/file')])
+  const second = await emit([record('web-2/file')])
+
+  expect([first.kept, second.duplicate]).toEqual([1, 1])
+})
+
 test('a log that grew before a crash gets its heartbeat at the next start', async () => {
   const folder = aFolder()
   const crashed = await aWritePath({ folder })
@@ -312,7 +358,7 @@ async function told(path: AWritePath, system: string, streamOrPeriod: string): P
     ({ header }) => header.system === system && header.log?.split('/').includes(streamOrPeriod),
   )
   return frames
-    .filter(({ header }) => streamOrPeriod === 'whodid' || header.log?.includes('/default/'))
+    .filter(({ header }) => !/^\d/.test(streamOrPeriod) || header.log?.includes('/default/'))
     .flatMap((frame) => eventsOf(frame, frame.firstFeed))
     .map(({ blocks }) => (JSON.parse(blocks[3] ?? '{}') as { ledger: unknown }).ledger)
 }
