@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import type { BaseOptions, SASLOptions } from '@platformatic/kafka'
 import { compressionsAlgorithms, findErrorBy } from '@platformatic/kafka'
@@ -17,9 +18,14 @@ export function clientOptions(config: KafkaConfig, deps: SourceDeps): BaseOption
     requestTimeout: 15_000,
     retries: 3,
     retryDelay: 300,
-    ...(config.tls !== undefined && { tls: tlsOptions(config.tls), tlsServerName: true }),
+    ...(config.tls !== undefined && { tls: tlsOptions(config.tls), tlsServerName: config.brokers.every(hasName) }),
     ...(config.sasl !== undefined && { sasl: saslOptions(config.sasl, deps) }),
   }
+}
+
+/** TLS has no way to ask for an address by name: then none is asked for. */
+function hasName(broker: string): boolean {
+  return isIP(broker.slice(0, broker.lastIndexOf(':')).replaceAll(/[[\]]/g, '')) === 0
 }
 
 function tlsOptions({ ca, cert, key }: KafkaTls) {
@@ -123,7 +129,11 @@ const KNOWN: readonly Known[] = [
 export function kafkaError(error: unknown): AuditError {
   if (error instanceof AuditError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
-  const known = KNOWN.find(({ by: [property, value] }) => isIn(cause, property, value))
+  // The library says so itself, in words only.
+  const isUnknown = cause.message.startsWith('Unknown topic ')
+  const known = KNOWN.find(({ by: [property, value] }) => {
+    return isUnknown ? value === 'UNKNOWN_TOPIC_OR_PARTITION' : isIn(cause, property, value)
+  })
   if (known !== undefined) return new AuditError(known.code, known.says, { hint: known.hint, cause })
   return new AuditError('io_failed', `the broker's answer was not understood: ${cause.message}`, { cause })
 }

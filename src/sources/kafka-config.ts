@@ -56,7 +56,10 @@ const sasl: z.ZodType<KafkaSasl> = z.strictObject({
 })
 
 const start: z.ZodType<KafkaStart> = z.union(
-  [z.enum(['earliest', 'latest']), z.strictObject({ timestamp: z.iso.datetime({ offset: true }) })],
+  [
+    z.enum(['earliest', 'latest']),
+    z.strictObject({ timestamp: z.iso.datetime({ offset: true, error: 'a time like 2026-11-01T00:00:00Z' }) }),
+  ],
   'from is earliest, latest or { timestamp: 2026-11-01T00:00:00Z }',
 )
 
