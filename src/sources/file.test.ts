@@ -1,7 +1,7 @@
 import { appendFile, copyFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Intake, sourceContract, start } from '../../test/contract/source.ts'
 import { ecs } from '../formats/ecs.ts'
 import { PARSE_LIMIT_BYTES } from '../formats/limits.ts'
@@ -222,4 +222,82 @@ test('begins anew and says so when its cursor cannot be read', async () => {
   await running.until(() => intake.records.length >= 1)
   expect(intake.texts).toEqual(written)
   expect(running.messages).toEqual(['under-test: its cursor cannot be read, so its files are read from the beginning'])
+})
+
+describe('a format whose records span lines', () => {
+  const postgres = (path: string) => (deps: SourceDeps) =>
+    createFile({ name: 'under-test', kind: 'file', paths: [path], format: 'pgaudit' }, deps)
+
+  async function appendStatements(path: string, count: number): Promise<string[]> {
+    const written = Array.from({ length: count }, () => {
+      const statement = `SELECT ${++number}\n\t\n\t-- more`
+      return `2026-11-20 09:14:05.120 UTC [812] dave@shop LOG:  AUDIT: SESSION,1,1,READ,SELECT,,,"${statement}",<none>`
+    })
+    await appendFile(path, written.map((record) => `${record}\n`).join(''))
+    return written
+  }
+
+  sourceContract(async () => {
+    const path = join(await aFolder(), 'postgresql.log')
+    return { open: postgres(path), write: (count) => appendStatements(path, count) }
+  })
+
+  test('holds the last record for a second, and the cursor before it', async () => {
+    const path = join(await aFolder(), 'postgresql.log')
+    const intake = new Intake()
+    const running = start(postgres(path), intake)
+    const written = await appendStatements(path, 2)
+    await running.until(() => intake.records.length >= 1)
+    await running.pass(500)
+    expect(intake.texts).toEqual(written.slice(0, 1))
+    await running.stop()
+
+    const after = new Intake()
+    const again = start(postgres(path), after, intake.cursor)
+    await again.until(() => after.records.length >= 1)
+    await again.pass(3000)
+    expect(after.texts).toEqual(written.slice(1))
+  })
+
+  test('gives a record the lines that come within the second', async () => {
+    const path = join(await aFolder(), 'postgresql.log')
+    const intake = new Intake()
+    const running = start(postgres(path), intake)
+    await appendFile(path, '2026-11-20 09:14:05.120 UTC [812] dave@shop ERROR:  no\n')
+    await running.pass(600)
+    await appendFile(path, '2026-11-20 09:14:05.120 UTC [812] dave@shop STATEMENT:  SELECT 1\n')
+    await running.until(() => intake.records.length >= 1)
+    await running.pass(3000)
+    expect(intake.texts.map((text) => text.split('\n').length)).toEqual([2])
+  })
+
+  test('takes the record that is held when its file is cut or renamed', async () => {
+    const folder = await aFolder()
+    const path = join(folder, 'postgresql.log')
+    const intake = new Intake()
+    const running = start(postgres(path), intake)
+    const first = await appendStatements(path, 2)
+    await running.until(() => intake.records.length >= 1)
+    await truncate(path)
+    const second = await appendStatements(path, 1)
+    await running.until(() => intake.records.length >= 3)
+    expect(intake.texts).toEqual([...first, ...second])
+    const third = await appendStatements(path, 1)
+    await running.pass(300)
+    await rename(path, join(folder, 'old.log'))
+    await running.until(() => intake.records.length >= 4)
+    expect(intake.texts.at(-1)).toBe(third[0])
+  })
+
+  test('hands on the options of its format with every record', async () => {
+    const path = join(await aFolder(), 'postgresql.log')
+    const intake = new Intake()
+    const options = { persons: ['dave'] }
+    const open = (deps: SourceDeps): Source =>
+      createFile({ name: 'under-test', kind: 'file', paths: [path], format: 'pgaudit', options }, deps)
+    const running = start(open, intake)
+    await appendStatements(path, 1)
+    await running.until(() => intake.records.length >= 1)
+    expect(intake.records[0]).toMatchObject({ format: 'pgaudit', options })
+  })
 })

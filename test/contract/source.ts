@@ -145,7 +145,8 @@ export function sourceContract(farSide: () => Promise<FarSide>): void {
       const running = start(far.open, broken)
       await running.until(() => broken.records.length >= 2)
       expect(broken.texts).toEqual(written)
-      expect(broken.records.map(nameOf)).toEqual(offered.map(nameOf))
+      expect(offered.length).toBeGreaterThan(0)
+      expect(broken.records.map(nameOf).slice(0, offered.length)).toEqual(offered.map(nameOf))
     })
 
     test('waits when it is told to, and then brings the same batch', async () => {
@@ -168,7 +169,15 @@ export function sourceContract(farSide: () => Promise<FarSide>): void {
       const clock = manualClock()
       const source = far.open({ name: 'under-test', clock, cursor: undefined, log: () => undefined, ...quiet })
       const failed = new AuditError('io_failed', 'the journal failed')
-      await expect(source.run(() => Promise.reject(failed), new AbortController().signal)).rejects.toBe(failed)
+      const state = { hasEnded: false }
+      const ended = source.run(() => Promise.reject(failed), new AbortController().signal)
+      const refused = expect(ended.finally(() => (state.hasEnded = true))).rejects.toBe(failed)
+      // Some wait a moment for what may belong to a record.
+      while (!state.hasEnded) {
+        clock.advance(10)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await refused
     })
 
     test('seals a cursor with every batch', async () => {
