@@ -39,6 +39,7 @@ interface Script {
 const SCRIPTS: readonly Script[] = [
   { file: 'kubernetes-audit.log', records: 'kubernetes', people: 11, machines: 3.5, live: 0.7 },
   { file: 'builds-audit.log', records: 'builds', people: 10, machines: 1.5, live: 0.4 },
+  { file: 'auth.log', records: 'hosts', people: 2, machines: 1, live: 0.1 },
 ]
 
 const SECOND = 1_000_000
@@ -145,8 +146,9 @@ async function lastTimeIn(path: string): Promise<number | undefined> {
     const length = Math.min(size, 65_536)
     const tail = Buffer.alloc(length)
     await file.read(tail, 0, length, size - length)
-    const times = [...tail.toString('utf8').matchAll(/"(?:stageTimestamp|@timestamp)":"([^"]+)"/g)]
-    const last = Date.parse(times.at(-1)?.[1] ?? '')
+    const times = [...tail.toString('utf8').matchAll(/"(?:stageTimestamp|@timestamp)":"([^"]+)"|^(\d{4}-\S+Z) /gm)]
+    const [, ofJson, ofText] = times.at(-1) ?? []
+    const last = Date.parse(ofJson ?? ofText ?? '')
     return Number.isNaN(last) ? undefined : last * 1000 + 999
   } finally {
     await file.close()

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { timeOf } from './kubernetes-record.ts'
 import { uuidOf } from './seeded.ts'
 
-/** The lines of one request, or one line: what is played together. */
+/** The lines of one request or connection, or one line: what is played together. */
 export interface Scene {
-  /** Id in the lines, of the request or the event. */
-  readonly id: string
+  /** Id in the lines, of the request or the event. Lines of text have places for their numbers instead. */
+  readonly id?: string
   /** When it began as it was written down, microseconds since 1970. */
   readonly start: number
   readonly byMachine: boolean
@@ -21,7 +21,12 @@ interface TimedLine {
 
 /** The example records of a script: what happens once a week, and what happens all the time. */
 export function readScenes(script: string): { readonly story: readonly Scene[]; readonly routine: readonly Scene[] } {
-  return { story: scenesIn(`${script}-story.jsonl`), routine: scenesIn(`${script}-routine.jsonl`) }
+  const [scenes, end] = existsSync(pathOf(`${script}-story.log`)) ? [textScenesIn, 'log'] : [scenesIn, 'jsonl']
+  return { story: scenes(`${script}-story.${end}`), routine: scenes(`${script}-routine.${end}`) }
+}
+
+function pathOf(file: string): string {
+  return join(import.meta.dirname, 'records', file)
 }
 
 /**
@@ -37,20 +42,39 @@ export function playedScene(
 ): readonly { readonly at: number; readonly line: string }[] {
   const id = uuidOf(name)
   return scene.lines.map(({ text, times }) => {
-    let line = text.replaceAll(scene.id, id)
+    let line = scene.id === undefined ? withNumbers(text, id) : text.replaceAll(scene.id, id)
     let at = start
     for (const time of times) {
       at = start + Math.min(microsOf(time) - scene.start, longest)
-      line = line.replaceAll(`:"${time}"`, `:"${timeOf(at)}"`)
+      line = scene.id === undefined ? line.replace(time, timeOf(at)) : line.replaceAll(`:"${time}"`, `:"${timeOf(at)}"`)
     }
     return { at, line }
   })
 }
 
+/** Numbers of two processes and of a port, as a host would give them: the same for the same scene. */
+function withNumbers(text: string, id: string): string {
+  const pid = 2000 + (Number.parseInt(id.slice(0, 7), 16) % 4_000_000)
+  const port = 32_768 + (Number.parseInt(id.slice(9, 13), 16) % 28_000)
+  return text
+    .replaceAll('{pid}', String(pid))
+    .replaceAll('{child}', String(pid + 22))
+    .replaceAll('{port}', String(port))
+}
+
+/** Scenes of plain lines that begin with their time, parted by blank lines. */
+function textScenesIn(file: string): readonly Scene[] {
+  const scenes = readFileSync(pathOf(file), 'utf8').split('\n\n').filter(Boolean)
+  return scenes.map((scene) => {
+    const lines = scene.split('\n').filter(Boolean)
+    const timed = lines.map((text) => ({ text, times: [text.split(' ', 1)[0] ?? ''] }))
+    const start = Math.min(...timed.flatMap(({ times }) => times.map(microsOf)))
+    return { start, byMachine: scene.includes(' CRON['), lines: timed }
+  })
+}
+
 function scenesIn(file: string): readonly Scene[] {
-  const lines = readFileSync(join(import.meta.dirname, 'records', file), 'utf8')
-    .split('\n')
-    .filter(Boolean)
+  const lines = readFileSync(pathOf(file), 'utf8').split('\n').filter(Boolean)
   const byId = Map.groupBy(lines.map(parsed), (line) => line.id)
   return [...byId].map(([id, parts]) => ({
     id,
