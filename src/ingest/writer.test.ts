@@ -188,6 +188,7 @@ test('the trail goes on telling the totals when a month ends while nothing comes
 test('heartbeats tell the last number of each epoch and the clock of who sends, by the streams that the record says', async () => {
   const clock = manualClock(NOVEMBER)
   const path = await aWritePath({ folder: aFolder(), clock })
+  await path.writer.beat('start')
   const emit = path.writer.emitFor({ name: 'bastion', stream: 'default', authenticated: true })
   const record = (n: number, stream: string, event: object | string) => ({
     bytes: Buffer.from(JSON.stringify(event)),
