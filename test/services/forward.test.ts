@@ -21,15 +21,18 @@ let folder: string
 let port: number
 let server: ServerProcess | undefined
 let forwarder: ForwarderProcess | undefined
+let growth: AbortController
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'whodid-forward-'))
   port = await freePort()
+  growth = new AbortController()
   writeFileSync(at('token'), `${TOKEN}\n`)
   writeFileSync(at('writer.yaml'), 'sources: [{ name: bastion, kind: forward, token: { file: token } }]\n')
 })
 
 afterEach(async () => {
+  growth.abort()
   await forwarder?.kill()
   await server?.kill()
   rmSync(folder, { recursive: true, force: true })
@@ -40,8 +43,7 @@ test('forwarder and writer are killed in turn, and every line is there once, its
   const lines = new Set<string>()
   const file = new GrowingFile(at('logs'), lines)
   writeFileSync(at('forward.yaml'), forwardYaml(file.pattern))
-  const ended = new AbortController()
-  const growing = file.grow(random, ended.signal)
+  const growing = file.grow(random, growth.signal)
   server = await startWriter()
   forwarder = startForwarder()
 
@@ -57,7 +59,7 @@ test('forwarder and writer are killed in turn, and every line is there once, its
     else server = await startWriter()
   }
   const epoch = await forwarder.ready
-  ended.abort()
+  growth.abort()
   await growing
 
   const api = await apiOf(server)
