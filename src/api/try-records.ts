@@ -6,6 +6,7 @@ import { configuredFormat } from '../formats/formats.ts'
 import { decodeSlice, withBookkeeping } from '../ingest/seal.ts'
 import { splitLines } from '../lib/json-scan.ts'
 import { recordsOf } from '../sources/body.ts'
+import { formatsOf, type SourceConfig } from '../sources/kinds.ts'
 
 /** How records of a sample are to be understood: what a source's configuration says of them. */
 export interface TryAs {
@@ -16,6 +17,20 @@ export interface TryAs {
 }
 
 const MOST_RECORDS = 1000
+
+/** A sample as records of a configured source. Of several formats (by index or tag) the source's own. */
+export function tryAsOf(source: SourceConfig): TryAs | undefined {
+  const [own] = formatsOf(source)
+  const { timezone, cluster } = source
+  return (
+    own && {
+      format: own.format,
+      ...(own.options !== undefined && { options: own.options }),
+      ...(timezone !== undefined && { timezone }),
+      ...(cluster !== undefined && { cluster }),
+    }
+  )
+}
 
 /**
  * What would become of a sample: the same code decides as for a source, and nothing is stored. Shared by the API and the

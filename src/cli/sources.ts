@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 
 import { Command, Option } from 'commander'
 
-import { type TryAs, tryRecords } from '../api/try-records.ts'
+import { type TryAs, tryAsOf, tryRecords } from '../api/try-records.ts'
 import type { Accounting } from '../domain/accounting.ts'
 import type { RejectedAnswer, ReplayAnswer, SourceAnswer, TriedRecord } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
@@ -185,8 +185,7 @@ function tryCommand(io: Io): Command {
     .option('--config <file>', 'configuration file (default ./whodid.yaml)')
     .addOption(outputOption())
     .action(async (file: string, options: TryOptions) => {
-      const how = options.source === undefined ? saidIn(options) : configuredIn(options.source, options)
-      const tried = tryRecords(await sampleOf(file), how, systemClock.now())
+      const tried = tryRecords(await sampleOf(file), howToTry(options), systemClock.now())
       const head = ['RECORD', 'RESULT', 'TIME', 'SENTENCE']
       const rows = tried.flatMap((record, n) => triedRows(record, n + 1))
       await print(io, listText(options.output, io, { records: tried }, head, rows))
@@ -196,13 +195,17 @@ function tryCommand(io: Io): Command {
     })
 }
 
-function saidIn({ format, options, timezone, cluster }: TryOptions): TryAs {
+/** What the command line says beside the configuration wins. */
+function howToTry(said: TryOptions): TryAs {
+  const { options, timezone, cluster, source } = said
+  const configured = source === undefined ? undefined : configuredIn(source, said)
+  const format = said.format ?? configured?.format
   if (format === undefined) {
-    throw new AuditError('bad_request', 'no format is named', {
-      hint: 'give --format, or --source of the configuration',
-    })
+    const hint = 'give --format, or --source of the configuration'
+    throw new AuditError('bad_request', 'no format is named', { hint })
   }
   return {
+    ...configured,
     format,
     ...(options !== undefined && { options: parsedOptions(options) }),
     ...(timezone !== undefined && { timezone }),
@@ -221,25 +224,13 @@ function parsedOptions(text: string): Readonly<Record<string, unknown>> {
   throw new AuditError('bad_request', '--options is no JSON object', { hint: `write it like '{"key":"value"}'` })
 }
 
-/** What the command line says beside it wins. */
-function configuredIn(name: string, said: TryOptions): TryAs {
-  const config = loadConfig(said.config === undefined ? {} : { file: said.config })
-  const source = config.sources.find((each) => each.name === name)
-  if (source === undefined) {
-    const hint = `known sources: ${config.sources.map((each) => each.name).join(', ')}`
-    throw new AuditError('not_found', `the configuration has no source ${name}`, { hint })
-  }
-  const { format, options, timezone, cluster } = { format: undefined, options: undefined, ...source }
-  return {
-    ...saidIn({ ...said, format: said.format ?? format ?? FORMAT_OF_KIND.get(source.kind) ?? 'ecs' }),
-    ...(said.options === undefined && options !== undefined && { options }),
-    ...(said.timezone === undefined && timezone !== undefined && { timezone }),
-    ...(said.cluster === undefined && cluster !== undefined && { cluster }),
-  }
+function configuredIn(name: string, { config: file }: TryOptions): TryAs | undefined {
+  const { sources } = loadConfig(file === undefined ? {} : { file })
+  const source = sources.find((each) => each.name === name)
+  if (source !== undefined) return tryAsOf(source)
+  const hint = `known sources: ${sources.map((each) => each.name).join(', ')}`
+  throw new AuditError('not_found', `the configuration has no source ${name}`, { hint })
 }
-
-/** Kinds that have one format. */
-const FORMAT_OF_KIND = new Map([['kubernetes-webhook', 'kubernetes-audit']])
 
 async function sampleOf(file: string): Promise<Uint8Array> {
   if (file === '-') return buffer(process.stdin)

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import type { SourceAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { formatMillis } from '../domain/time.ts'
-import { ecs } from '../formats/ecs.ts'
 import type { Books } from '../ingest/books.ts'
 import { limitSource } from '../ingest/limit-source.ts'
 import type { FormatNow, Refeed } from '../ingest/replay.ts'
@@ -12,7 +11,7 @@ import type { SourceInfo, Writer } from '../ingest/writer.ts'
 import type { ClientCertificate } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { SecretRef } from '../sources/config.ts'
-import { type SourceConfig, type Started, startSource, streamOf } from '../sources/kinds.ts'
+import { formatsOf, type SourceConfig, type Started, startSource, streamOf } from '../sources/kinds.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
 
 /** The configured sources, at work, and the ways in for what is pushed. */
@@ -109,21 +108,12 @@ export function startSources(deps: SourcesDeps): Sources {
   }
 }
 
-/** These take events of our own shape where they name no format. */
-const ECS_BY_DEFAULT: ReadonlySet<string> = new Set<SourceConfig['kind']>(['http', 'bulk'])
-
-/**
- * Format and options as they are configured now. Where the name of an index chose the format, it is known again by that
- * format alone; a kind that has one format has its options.
- */
+/** Where a name beside the record chose the format, it is known again by that format alone. */
 function formatNow(config: SourceConfig, format: string): FormatNow | undefined {
-  const fallback = ECS_BY_DEFAULT.has(config.kind) ? ecs.name : format
-  const own = { format: fallback, options: undefined, ...config }
-  const indices = 'indices' in config ? config.indices : undefined
-  const named = indices === undefined ? own : [own, ...indices].find((each) => each.format === format)
-  if (named === undefined || !('format' in config || 'options' in config || ECS_BY_DEFAULT.has(config.kind)))
-    return undefined
-  return { format: named.format, ...(named.options !== undefined && { options: named.options }) }
+  const all = formatsOf(config)
+  const found = all.length === 1 ? all[0] : all.find((each) => each.format === format)
+  if (found === undefined) return undefined
+  return { format: found.format, ...(found.options !== undefined && { options: found.options }) }
 }
 
 interface Entry {

@@ -130,6 +130,27 @@ export function streamOf(config: SourceConfig): string {
   return config.stream ?? rowOf(config).defaultStream ?? ofFormat ?? 'default'
 }
 
+/** Format and options that records of a source have. */
+export interface RecordFormat {
+  readonly format: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * What the configuration says of the records of a source: one pair, the source's own first where a name beside the record
+ * (index, tag) may choose another, none where each record brings its own.
+ */
+export function formatsOf(config: SourceConfig): readonly RecordFormat[] {
+  if (config.kind === 'forward') return []
+  const format = ('format' in config ? config.format : undefined) ?? formatOf(config) ?? ecs.name
+  const options = 'options' in config ? config.options : undefined
+  const chosen = [
+    ...('indices' in config ? (config.indices ?? []) : []),
+    ...('tags' in config ? (config.tags ?? []) : []),
+  ]
+  return [{ format, ...(options !== undefined && { options }) }, ...chosen]
+}
+
 export function startSource(config: SourceConfig, deps: SourceDeps): Started {
   return rowOf(config).start(config, deps)
 }
