@@ -17,7 +17,7 @@ const params = z.strictObject(positionParams)
  * What belongs together: events of one source that agree in a field. The first of these that an event has, and that its
  * reader may see, is what it is joined by. A kind of session that is not here yet is one line more.
  */
-export const JOINED_BY: readonly string[] = ['http.request.id']
+const JOINED_BY: readonly string[] = ['http.request.id']
 
 const DAY_MS = 24 * 3600_000
 /** How far from an event its companions are looked for. */
