@@ -17,7 +17,7 @@ export interface BooksSnapshot {
   readonly ways?: Readonly<Record<string, Accounting>>
   /** By source or way: when its last record was received, milliseconds since 1970. */
   readonly lastRecords?: Readonly<Record<string, number>>
-  /** By source: of the records received, those that came from what was rejected before. */
+  /** By source or way: of the records received, those that came from what was rejected before. */
   readonly replayed?: Readonly<Record<string, number>>
 }
 
@@ -70,8 +70,10 @@ export class Books {
   #note({ source, way, received, accounting, replay }: PayloadHeader): void {
     if (way !== undefined) this.#ways.set(way, addAccounting(this.ofWay(way), accounting))
     if (accounting.received === 0) return
-    if (replay === true) this.#replayed.set(source, this.replayed(source) + accounting.received)
-    else this.#lastRecords.set(way ?? source, received)
+    if (replay !== true) this.#lastRecords.set(way ?? source, received)
+    else
+      for (const name of new Set([source, way ?? source]))
+        this.#replayed.set(name, this.replayed(name) + accounting.received)
   }
 
   #number(source: string, epoch: number, n: number): void {
@@ -104,8 +106,9 @@ export class Books {
     return this.#lastRecords.get(name)
   }
 
-  replayed(source: string): number {
-    return this.#replayed.get(source) ?? 0
+  /** Of a source, with all ways into it, or of a way. */
+  replayed(name: string): number {
+    return this.#replayed.get(name) ?? 0
   }
 
   cursor(source: string): string | undefined {

@@ -36,6 +36,12 @@ test.each([
   expect(() => load(text)).toThrow(AuditError)
 })
 
+test('how long rejected records are kept is a time, and how much of them may be nothing', () => {
+  expect(load('rejected: { maxBytes: 0, keep: 2d }').rejected).toEqual({ maxBytes: 0, keepMs: 2 * 86_400_000 })
+  expect(load('rejected: { keep: 1y }').rejected).toEqual({ keepMs: 365 * 86_400_000 })
+  expect(() => load('rejected: { keep: soon }')).toThrow(/a time like 30d/)
+})
+
 test('a file that is not there is named', () => {
   expect(() => loadConfig({ file: '/nowhere/whodid.yaml' })).toThrow(/cannot read \/nowhere\/whodid.yaml/)
 })

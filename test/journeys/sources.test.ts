@@ -1,7 +1,9 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe } from 'vitest'
-import type { AServer } from '../a-server.ts'
+import { describe, expect, test } from 'vitest'
+import type { SourceAnswer } from '../../src/domain/answers.ts'
+import { parseSource } from '../../src/sources/kinds.ts'
+import { type AServer, aFolder, aServer, until } from '../a-server.ts'
 import { type FarSender, insist, receiverContract } from '../contract/receiver.ts'
 
 const TOKEN = 'a-token-of-the-far-side'
@@ -67,6 +69,39 @@ describe('kubernetes-webhook', () => {
     listens: /^\/in\/prod-1$/,
     badReason: 'wrong_type',
   })
+})
+
+test('two ways into one source have accounts of their own, and what came by both is one event', async () => {
+  const folder = aFolder()
+  const log = join(folder, 'app.log')
+  writeFileSync(log, `${ecsRecord('by-both')}\n${ecsRecord('by-file')}\nno JSON\n`)
+  const sources = [
+    { name: 'shop', kind: 'http', token: tokenIn(folder) },
+    { name: 'shop-file', kind: 'file', format: 'ecs', paths: [log], feeds: 'shop' },
+  ].map(parseSource)
+  const server = await aServer({ data: join(folder, 'data'), config: { sources } })
+  const seen = async () => {
+    const { sources: all } = (await server.call('GET', '/v1/sources')).json<{ sources: SourceAnswer[] }>()
+    return new Map(all.map((each) => [each.name, each]))
+  }
+  await until(async () => (await seen()).get('shop-file')?.accounting.received === 3)
+  await insist(() => server.call('POST', '/in/shop', ecsRecord('by-both'), { authorization: `Bearer ${TOKEN}` }))
+
+  const both = await until(async () => {
+    const now = await seen()
+    return now.get('shop-file')?.rejectedKept?.records === 1 && now
+  })
+  expect([...both.keys()]).toEqual(['api', 'shop', 'shop-file'])
+  expect(both.get('shop-file')).toMatchObject({
+    feeds: 'shop',
+    accounting: { received: 3, kept: 2, duplicate: 0, rejected: { not_json: 1 } },
+    cursor: expect.stringContaining('"offset"'),
+  })
+  expect(both.get('shop')).toMatchObject({
+    accounting: { received: 4, kept: 2, duplicate: 1, rejected: { not_json: 1 } },
+  })
+  expect(both.get('shop')?.lastRecord).toBeDefined()
+  await server.find('source:shop', 2)
 })
 
 describe('file', () => {
