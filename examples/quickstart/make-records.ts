@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildsRoutine, buildsStory } from './builds.ts'
+import { databaseRoutine, databaseStory } from './database.ts'
 import { hostsRoutine, hostsStory } from './hosts.ts'
 import { linesOf } from './kubernetes-record.ts'
 import { kubernetesRoutine } from './kubernetes-routine.ts'
@@ -20,6 +21,8 @@ write('builds-story.jsonl', buildsStory())
 write('builds-routine.jsonl', buildsRoutine(random, 240))
 write('hosts-story.log', hostsStory())
 write('hosts-routine.log', hostsRoutine(random, 120))
+write('database-story.log', databaseStory())
+write('database-routine.log', databaseRoutine(random, 120))
 
 function write(name: string, lines: readonly string[]): void {
   writeFileSync(join(folder, name), lines.map((line) => `${line}\n`).join(''))

@@ -9,7 +9,12 @@ import { startReplay } from './replay.ts'
 
 const START = Date.UTC(2026, 10, 24, 14, 12)
 const WEEK_MS = 7 * 86_400_000
-const FILES = { 'kubernetes-audit.log': 'kubernetes-audit', 'builds-audit.log': 'ecs', 'auth.log': 'auth-log' } as const
+const FILES = {
+  'kubernetes-audit.log': 'kubernetes-audit',
+  'builds-audit.log': 'ecs',
+  'auth.log': 'auth-log',
+  'postgresql.json': 'pgaudit',
+} as const
 
 async function aFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'whodid-replay-'))

@@ -40,6 +40,7 @@ const SCRIPTS: readonly Script[] = [
   { file: 'kubernetes-audit.log', records: 'kubernetes', people: 11, machines: 3.5, live: 0.7 },
   { file: 'builds-audit.log', records: 'builds', people: 10, machines: 1.5, live: 0.4 },
   { file: 'auth.log', records: 'hosts', people: 2, machines: 1, live: 0.1 },
+  { file: 'postgresql.json', records: 'database', people: 2, machines: 2, live: 0.15 },
 ]
 
 const SECOND = 1_000_000
@@ -115,7 +116,9 @@ function told(story: readonly Scene[], from: number, until: number, longest: num
   return story.flatMap((scene) => {
     const week = Math.floor((until - scene.start) / WEEK_MICROS)
     const start = scene.start + week * WEEK_MICROS
-    return start > from && start <= until ? playedScene(scene, start, `story ${scene.id} ${week}`, longest) : []
+    return start > from && start <= until
+      ? playedScene(scene, start, `story ${scene.id ?? scene.start} ${week}`, longest)
+      : []
   })
 }
 
@@ -146,7 +149,9 @@ async function lastTimeIn(path: string): Promise<number | undefined> {
     const length = Math.min(size, 65_536)
     const tail = Buffer.alloc(length)
     await file.read(tail, 0, length, size - length)
-    const times = [...tail.toString('utf8').matchAll(/"(?:stageTimestamp|@timestamp)":"([^"]+)"|^(\d{4}-\S+Z) /gm)]
+    const times = [
+      ...tail.toString('utf8').matchAll(/"(?:stageTimestamp|@timestamp|timestamp)":"([^"]+)"|^(\d{4}-\S+Z) /gm),
+    ]
     const [, ofJson, ofText] = times.at(-1) ?? []
     const last = Date.parse(ofJson ?? ofText ?? '')
     return Number.isNaN(last) ? undefined : last * 1000 + 999

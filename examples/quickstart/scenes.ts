@@ -46,10 +46,19 @@ export function playedScene(
     let at = start
     for (const time of times) {
       at = start + Math.min(microsOf(time) - scene.start, longest)
-      line = scene.id === undefined ? line.replace(time, timeOf(at)) : line.replaceAll(`:"${time}"`, `:"${timeOf(at)}"`)
+      line =
+        scene.id === undefined
+          ? line.replace(time, writtenAs(time, at))
+          : line.replaceAll(`:"${time}"`, `:"${timeOf(at)}"`)
     }
     return { at, line }
   })
+}
+
+/** In the way of another time: as PostgreSQL writes it, or as everybody else. */
+function writtenAs(time: string, micros: number): string {
+  const text = timeOf(micros)
+  return time.endsWith(' UTC') ? `${text.slice(0, 10)} ${text.slice(11, 23)} UTC` : text
 }
 
 /** Numbers of two processes and of a port, as a host would give them: the same for the same scene. */
@@ -60,16 +69,20 @@ function withNumbers(text: string, id: string): string {
     .replaceAll('{pid}', String(pid))
     .replaceAll('{child}', String(pid + 22))
     .replaceAll('{port}', String(port))
+    .replaceAll('{session}', `${id.slice(0, 8)}.${pid.toString(16)}`)
 }
 
-/** Scenes of plain lines that begin with their time, parted by blank lines. */
+const BY_MACHINE = / CRON\[|"user":"shop_web"/
+const TIME = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3}(?:\d{3}Z| UTC)/
+
+/** Scenes of lines with places for numbers, each with one time in it, parted by blank lines. */
 function textScenesIn(file: string): readonly Scene[] {
   const scenes = readFileSync(pathOf(file), 'utf8').split('\n\n').filter(Boolean)
   return scenes.map((scene) => {
     const lines = scene.split('\n').filter(Boolean)
-    const timed = lines.map((text) => ({ text, times: [text.split(' ', 1)[0] ?? ''] }))
+    const timed = lines.map((text) => ({ text, times: [TIME.exec(text)?.[0] ?? ''] }))
     const start = Math.min(...timed.flatMap(({ times }) => times.map(microsOf)))
-    return { start, byMachine: scene.includes(' CRON['), lines: timed }
+    return { start, byMachine: BY_MACHINE.test(scene), lines: timed }
   })
 }
 
@@ -114,5 +127,8 @@ interface EcsLine {
 
 /** To the microsecond: Date.parse knows milliseconds only. */
 function microsOf(time: string): number {
-  return Date.parse(`${time.slice(0, 19)}Z`) * 1000 + Number(time.slice(20, 26))
+  return (
+    Date.parse(`${time.slice(0, 19)}Z`) * 1000 +
+    Number((/^\d+/.exec(time.slice(20))?.[0] ?? '0').padEnd(6, '0').slice(0, 6))
+  )
 }
