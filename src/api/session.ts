@@ -36,7 +36,8 @@ export function addSessionRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tra
     const resource = { type: 'admin-link' }
     trail.record(request, request.caller, { ...MAKE_LINK, resource })
     // In the fragment: a browser sends it to nobody.
-    return reply.code(201).send({ path: `/#admin=${secret}` })
+    const path = `/#admin=${secret}`
+    return reply.code(201).send({ path, ...(deps.publicUrl !== undefined && { url: `${deps.publicUrl}${path}` }) })
   })
 
   function sendCookie(request: FastifyRequest, reply: FastifyReply, value: string, maxAgeSeconds: number): void {

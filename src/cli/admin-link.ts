@@ -13,7 +13,7 @@ export function adminLinkCommand(io: Io): Command {
   return addServerOptions(command).action(async (options: ServerOptions) => {
     const server = findServer(options, io)
     const call = { method: 'POST', path: '/v1/admin-links', signal: io.signal }
-    const { path } = await callJson<{ path: string }>(server, call)
-    await print(io, `${server.url ?? ''}${path}\n`)
+    const { path, url } = await callJson<{ path: string; url?: string }>(server, call)
+    await print(io, `${url ?? `${server.url ?? ''}${path}`}\n`)
   })
 }
