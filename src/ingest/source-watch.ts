@@ -74,6 +74,7 @@ export class SourceWatch {
   /** Counts what a receiver turns away; what it was told to wait with is no refusal. */
   receiver(receiver: Receiver): Receiver {
     return {
+      ...receiver,
       handle: async (request, emit, signal) => {
         try {
           const answer = await receiver.handle(request, emit, signal)

@@ -27,7 +27,8 @@ export const otlpConfig: z.ZodType<OtlpConfig> = z.strictObject({
  * below it, as exporters append `/v1/logs` themselves. Log records that cannot become events are told as partial success.
  */
 export function createOtlp(config: Pick<OtlpConfig, 'options'>): Receiver {
-  const receiver: Receiver = {
+  return {
+    takesOtlp: true,
     async handle(request, emit, signal) {
       if (request.method !== 'POST') return refused(405, 'bad_request', 'logs are sent by POST', HINT)
       const encoding = encodingOf(request)
@@ -42,16 +43,11 @@ export function createOtlp(config: Pick<OtlpConfig, 'options'>): Receiver {
       }
     },
   }
-  OURS.add(receiver)
-  return receiver
 }
 
-/** Receivers that speak OTLP, for `POST /v1/logs`, where the credential alone says which source it is. */
-const OURS = new WeakSet<Receiver>()
-
-/** A source that is no configured OTLP receiver (one that only a token names) is taken without options. */
+/** For `POST /v1/logs`: a source that is no configured OTLP receiver, which only a token names, is taken without options. */
 export function otlpReceiver(configured: Receiver | undefined): Receiver {
-  return configured !== undefined && OURS.has(configured) ? configured : WITHOUT_OPTIONS
+  return configured?.takesOtlp === true ? configured : WITHOUT_OPTIONS
 }
 
 const HINT = 'an exporter of OTLP sends an ExportLogsServiceRequest by POST'

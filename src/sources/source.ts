@@ -78,6 +78,8 @@ export interface ReceiverResponse {
  * here by byte span, items verbatim.
  */
 export interface Receiver {
+  /** It is also reached at `POST /v1/logs`, where the credential alone says which source it is. */
+  readonly takesOtlp?: true
   handle(request: ReceiverRequest, emit: Emit, signal: AbortSignal): Promise<ReceiverResponse>
 }
 
