@@ -130,3 +130,28 @@ test('an id that is none, and one that is not there, are not found', async () =>
     expect((await api.app.inject({ url: `/v1/events/${id}/related`, headers })).statusCode).toBe(404)
   }
 })
+
+test('joins the lines of one connection, and of a line that names none those of its process, and finds nothing amiss', async () => {
+  const line = (n: number, pid: string, connection?: string): AuditEvent => {
+    const { event, ...rest } = anEvent(n)
+    const trace = connection === undefined ? {} : { trace: { id: connection } }
+    const process = { entity_id: pid }
+    return {
+      ...rest,
+      event: { ...event, action: 'ssh_login', type: ['start'] },
+      process,
+      ...trace,
+      whodid: { source: 'web' },
+    }
+  }
+  api.events.push(line(0, 'p-1', 'c-1'), line(1, 'p-1'), line(2, 'p-2', 'c-1'), line(3, 'p-2', 'c-2'))
+
+  const ids = api.events.map(({ event }) => event.id)
+  const [ofConnection, ofProcess] = [await related(0), await related(1)]
+
+  expect(ofConnection).toMatchObject({ joinedBy: 'trace.id' })
+  expect(idsOf(ofConnection)).toEqual([ids[0], ids[2]])
+  expect(ofConnection.finding).toBeUndefined()
+  expect(ofProcess).toMatchObject({ joinedBy: 'process.entity_id' })
+  expect(idsOf(ofProcess)).toEqual([ids[0], ids[1]])
+})

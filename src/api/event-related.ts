@@ -17,14 +17,15 @@ const params = z.strictObject(positionParams)
  * What belongs together: events of one source that agree in a field. The first of these that an event has, and that its
  * reader may see, is what it is joined by. A kind of session that is not here yet is one line more.
  */
-const JOINED_BY: readonly string[] = ['http.request.id']
+const REQUEST = 'http.request.id'
+const JOINED_BY: readonly string[] = [REQUEST, 'trace.id', 'process.entity_id']
 
 const DAY_MS = 24 * 3600_000
 /** How far from an event its companions are looked for. */
 const AROUND_MS = 7 * DAY_MS
 const MOST = 200
 
-/** The events of one request, and whether it came to an end. */
+/** The events of one request, and whether it came to an end; of one connection or process, which may go on for days. */
 export function addRelatedRoute(app: FastifyInstance, deps: ApiDeps): void {
   app.get('/v1/events/:id/related', { config: { needs: ['EVENT_READ'] } }, async (request, reply) => {
     const id = idOf(request)
@@ -48,7 +49,8 @@ export function addRelatedRoute(app: FastifyInstance, deps: ApiDeps): void {
     const answer: RelatedAnswer = {
       events,
       joinedBy: join.field,
-      ...(found.next === undefined ? endOf(events, visibility.fields, nowMs) : { more: true }),
+      ...(found.next !== undefined && { more: true as const }),
+      ...(found.next === undefined && join.field === REQUEST && endOf(events, visibility.fields, nowMs)),
     }
     return reply.send(answer)
   })
