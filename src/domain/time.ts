@@ -4,12 +4,14 @@ export type Micros = number
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)$/
 
 /** As most times come; the 29th and later are looked at below, since not every month has them. */
-const PLAIN = /^\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z$/
+const PLAIN = /^\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}(?:\d{3})?Z$/
 
 /** Reads an RFC 3339 time with any offset; digits beyond the microsecond are cut. Undefined for anything else. */
 export function parseTime(text: string): Micros | undefined {
-  const plain = PLAIN.test(text) ? Date.parse(text) * 1000 : Number.NaN
-  return Number.isNaN(plain) ? parseAny(text) : plain
+  if (!PLAIN.test(text)) return parseAny(text)
+  const [ms, micros] =
+    text.length === 24 ? [Date.parse(text), 0] : [Date.parse(`${text.slice(0, 23)}Z`), Number(text.slice(23, 26))]
+  return Number.isNaN(ms) ? parseAny(text) : ms * 1000 + micros
 }
 
 function parseAny(text: string): Micros | undefined {
