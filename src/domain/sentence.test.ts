@@ -185,5 +185,5 @@ test('a command of SQL is done to what is in a table', () => {
     )
   expect(said('delete')).toBe('dave deleted rows from Table public.t in database shop')
   expect(said('select')).toBe('dave read Table public.t in database shop')
-  expect(said('drop table')).toBe('dave did `drop table` on Table public.t in database shop')
+  expect(said('drop table')).toBe('dave deleted Table public.t in database shop')
 })

@@ -71,6 +71,7 @@ const ROW_VERBS: ReadonlyMap<string, Verb> = new Map([
   ['select', { ...PLAIN, past: 'read', infinitive: 'read', onOne: false }],
   ['insert', { ...PLAIN, past: 'inserted rows', infinitive: 'insert rows', link: 'into' }],
   ['update', { ...PLAIN, past: 'updated rows', infinitive: 'update rows', link: 'of' }],
+  ['truncate', { ...PLAIN, past: 'emptied', infinitive: 'empty' }],
   ['delete', { ...PLAIN, past: 'deleted rows', infinitive: 'delete rows', link: 'from' }],
 ])
 
@@ -91,9 +92,9 @@ const TABLE: readonly Row[] = [
   ['create insert post', 'created', 'create', ACCOUNT],
   ['write', 'wrote', 'write'],
   ['upload', 'uploaded', 'upload'],
-  ['update put edit modify', 'updated', 'update', ACCOUNT],
+  ['update put edit modify alter', 'updated', 'update', ACCOUNT],
   ['patch', 'changed', 'change', ACCOUNT],
-  ['delete remove destroy', 'deleted', 'delete', ACCOUNT],
+  ['delete remove destroy drop', 'deleted', 'delete', ACCOUNT],
   ['deletecollection', 'deleted all', 'delete all', MANY],
   ['apply', 'applied', 'apply'],
   ['approve', 'approved', 'approve'],
