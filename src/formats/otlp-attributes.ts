@@ -4,6 +4,8 @@ import { declaredField } from '../domain/fields.ts'
 /** Where an attribute goes in an event. */
 export interface Place {
   readonly path: readonly string[]
+  /** The path as one text. */
+  readonly key: string
   readonly type: FieldType
   readonly isList: boolean
   /** The attribute has the field's own name: it is preferred to one that only means the same. */
@@ -91,5 +93,11 @@ function findPlace(attribute: string): Place | undefined {
   if (field.below !== undefined || field.open === true) return undefined
   const list = LISTS.find((each) => target.startsWith(`${each}.`))
   const path = list === undefined ? target : `${list}.0${target.slice(list.length)}`
-  return { path: path.split('.'), type: field.type, isList: field.array === true, isOwn: target === attribute }
+  return {
+    path: path.split('.'),
+    key: path,
+    type: field.type,
+    isList: field.array === true,
+    isOwn: target === attribute,
+  }
 }

@@ -48,7 +48,7 @@ export function fieldsOfAttributes(groups: readonly ReadonlyMap<string, Json>[])
 }
 
 /** False where another attribute has said it. */
-function put(tree: FieldTree, { path, isOwn }: Place, value: Json, own: Set<string>): boolean {
+function put(tree: FieldTree, { path, key, isOwn }: Place, value: Json, own: Set<string>): boolean {
   let at = tree
   for (const name of path.slice(0, -1)) {
     const below = Object.hasOwn(at, name) ? at[name] : undefined
@@ -58,7 +58,6 @@ function put(tree: FieldTree, { path, isOwn }: Place, value: Json, own: Set<stri
     at = next
   }
   const last = path.at(-1) ?? ''
-  const key = path.join('.')
   // In one group the field's own name wins, wherever it stands; of equals the first.
   if (Object.hasOwn(at, last) && (!isOwn || own.has(key) || !own.has(`~${key}`))) return false
   at[last] = value

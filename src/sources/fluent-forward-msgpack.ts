@@ -7,7 +7,7 @@
 /** Bytes that are no MessagePack, or more of it than is taken. The message holds no contents. */
 export class BrokenMessage extends Error {}
 
-export type Kind = 'nil' | 'boolean' | 'integer' | 'float' | 'text' | 'bytes' | 'list' | 'map' | 'extension'
+type Kind = 'nil' | 'boolean' | 'integer' | 'float' | 'text' | 'bytes' | 'list' | 'map' | 'extension'
 
 export interface Item {
   readonly kind: Kind
@@ -22,7 +22,7 @@ export interface Item {
 }
 
 /** The head that begins at `at`; undefined when it is not all there before `end`. Throws BrokenMessage. */
-export function headAt(bytes: Uint8Array, at: number, end: number): Item | undefined {
+function headAt(bytes: Uint8Array, at: number, end: number): Item | undefined {
   if (at >= end) return undefined
   const byte = bytes[at] ?? 0
   const next = at + 1
@@ -163,12 +163,12 @@ export function textAt(bytes: Uint8Array, at: number): string | undefined {
   return found && bufferOf(found).toString('utf8')
 }
 
-export function integerAt(bytes: Uint8Array, at: number): bigint | undefined {
+function integerAt(bytes: Uint8Array, at: number): bigint | undefined {
   const head = wholeHead(bytes, at)
   return head.kind === 'integer' ? integerOf(viewOf(bytes, head)) : undefined
 }
 
-export function floatAt(bytes: Uint8Array, at: number): number | undefined {
+function floatAt(bytes: Uint8Array, at: number): number | undefined {
   const head = wholeHead(bytes, at)
   if (head.kind !== 'float') return undefined
   const view = viewOf(bytes, head)
@@ -280,7 +280,7 @@ function timeOf({ type, at, size }: Item, bytes: Uint8Array): string | undefined
 }
 
 /** RFC 3339 in UTC with as many digits as it takes. */
-export function timeText(seconds: number, nanos: number): string | undefined {
+function timeText(seconds: number, nanos: number): string | undefined {
   const date = new Date(seconds * 1000)
   if (!(seconds >= 0 && seconds <= LAST_SECOND) || nanos > 999_999_999) return undefined
   const fraction = String(nanos).padStart(9, '0')
