@@ -68,6 +68,8 @@ async function follow(
   const lag = watchLag(consumer, stream, config.topics, deps)
   closers.push(async () => lag.stop())
   const held = new Set(keys.values())
+  let committing = Promise.resolve()
+  closers.push(() => committing)
   while (!signal.aborted) {
     const batch = takeBatch(stream, keys, positions)
     if (batch.length === 0) {
@@ -80,7 +82,9 @@ async function follow(
     // A crash before this line repeats the batch: it is behind the cursor that was sealed with it.
     positions = after
     lag.inHand(0)
-    await commit(consumer, batch, deps)
+    // One at a time, and the next batch does not wait for it.
+    await committing
+    committing = commit(consumer, batch, deps)
   }
 }
 
