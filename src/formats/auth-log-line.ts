@@ -22,7 +22,7 @@ export interface SyslogLine {
   readonly message: string
 }
 
-export interface LineTime {
+interface LineTime {
   readonly micros: Micros
   /** The line says no zone, so its source's was taken. */
   readonly isLocal: boolean

@@ -1,7 +1,7 @@
 import type { Micros } from '../domain/time.ts'
 
 /** A time as clocks on a wall show it. */
-export interface WallTime {
+interface WallTime {
   readonly year: number
   /** 1 to 12. */
   readonly month: number
@@ -13,7 +13,7 @@ export interface WallTime {
 }
 
 /** A time that a line says without its year. */
-export type YearlessTime = Omit<WallTime, 'year'>
+type YearlessTime = Omit<WallTime, 'year'>
 
 const SLOT_MS = 15 * 60_000
 /** Offsets of a year in quarters of an hour, for one zone. */
