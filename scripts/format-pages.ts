@@ -7,7 +7,7 @@ import { FORMAT_NAMES } from '../src/formats/formats.ts'
 import { casesOf, decodeExample, type FormatCase } from '../test/format-fixtures.ts'
 
 /**
- * `node scripts/format-pages.ts` writes the tables of `docs/formats/NAME.md` between `<!-- mapping -->` and
+ * `node scripts/format-pages.ts` writes the tables of each page in docs/formats between `<!-- mapping -->` and
  * `<!-- /mapping -->`: what the decoder makes of its examples, and which part of a record each field of the event comes
  * from. Both are found out by running it, so they cannot say anything else than the code does. A test holds them together.
  */
