@@ -79,8 +79,3 @@ async function receivedOver(
     await sleep(20)
   }
 }
-
-if (import.meta.main) {
-  const { printBenchmark } = await import('./report.ts')
-  printBenchmark(await measureKafka(join(import.meta.dirname, 'results')))
-}

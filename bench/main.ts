@@ -6,6 +6,7 @@ import { createClient } from './client.ts'
 import { createCorpus } from './corpus.ts'
 import { measureFormats } from './formats.ts'
 import { BATCH, measureSaturated, measureSteady, postAll } from './intake.ts'
+import { measureKafka } from './kafka.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import type { Benchmark } from './report.ts'
 import { printBenchmark, writeResults } from './report.ts'
@@ -40,12 +41,12 @@ else {
 }
 
 async function main(wanted: readonly Name[]): Promise<void> {
-  const formats = wanted.includes('formats') ? [measureFormats()] : []
+  mkdirSync(RESULTS, { recursive: true })
+  const formats = wanted.includes('formats') ? [measureFormats(), await measureKafka(RESULTS)] : []
   for (const each of formats) printBenchmark(each)
   if (wanted.every((name) => name === 'formats')) return
   const batchCount = Math.max(1, Math.round(Number(values.events) / BATCH))
   const events = batchCount * BATCH
-  mkdirSync(RESULTS, { recursive: true })
   // Not in the temporary folder, which may be memory: a sync must be a sync.
   const data = mkdtempSync(join(RESULTS, 'data-'))
   const machine = await describeMachine(data)

@@ -81,7 +81,7 @@ export function wordIn(record: JsonObject | undefined, name: string): string | u
   return value === undefined ? undefined : withoutColon(value)
 }
 
-export function withoutColon(word: string): string | undefined {
+function withoutColon(word: string): string | undefined {
   const name = word.startsWith(':') ? word.slice(1) : word
   return name === '' ? undefined : name
 }
