@@ -104,6 +104,7 @@ function tagEnd(view: Buffer): number {
 
 /** One byte more than decoders read: they know it as too large, and the rest would only be carried. */
 const KEPT_BYTES = PARSE_LIMIT_BYTES + 1
+const LONGEST_WAY = 512
 
 function forwardedOf(
   { bytes, format, options, naturalId, fallbackId, origin }: SourceRecord,
@@ -117,6 +118,7 @@ function forwardedOf(
     format,
     ...(options !== undefined && { options }),
     ...((origin?.authenticated === false || !source.authenticated) && { authenticated: false }),
+    ...(origin?.way !== undefined && { way: origin.way.slice(0, LONGEST_WAY) }),
     ...(name !== undefined && { naturalId: name }),
     ...(fallbackId !== undefined && { fallbackId }),
   }

@@ -26,6 +26,8 @@ export interface ForwardedRecord extends Pick<
 > {
   /** Nobody vouches for what it says. */
   readonly authenticated?: false
+  /** How it came to the forwarder's source, where that says so: the peer of a listener. */
+  readonly way?: string
 }
 
 export interface BatchHeader {
@@ -70,6 +72,7 @@ interface Run {
   readonly format: string
   readonly options?: Readonly<Record<string, unknown>>
   readonly authenticated?: false
+  readonly way?: string
   readonly records: readonly {
     readonly bytes: number
     readonly naturalId?: string
@@ -83,6 +86,7 @@ const run: z.ZodType<Run> = z.strictObject({
   format: z.string(),
   options: z.record(z.string(), z.unknown()).exactOptional(),
   authenticated: z.literal(false).exactOptional(),
+  way: z.string().max(512).exactOptional(),
   records: z.array(z.strictObject({ bytes: count, naturalId: id.exactOptional(), fallbackId: id.exactOptional() })),
 })
 
@@ -131,26 +135,24 @@ export function parseBatch(bytes: Uint8Array): ForwardedBatch {
 
 function runsOf(records: readonly ForwardedRecord[]): readonly Run[] {
   const runs: (Omit<Run, 'records'> & { readonly records: Run['records'][number][] })[] = []
-  for (const { bytes, format, options, authenticated, naturalId, fallbackId } of records) {
+  for (const { bytes, naturalId, fallbackId, ...shared } of records) {
     const known = {
       bytes: bytes.length,
       ...(naturalId !== undefined && { naturalId }),
       ...(fallbackId !== undefined && { fallbackId }),
     }
     const last = runs.at(-1)
-    if (last?.format === format && last.options === options && last.authenticated === authenticated) {
-      last.records.push(known)
-      continue
-    }
-    runs.push({
-      format,
-      ...(options !== undefined && { options }),
-      ...(authenticated !== undefined && { authenticated }),
-      records: [known],
-    })
+    if (last !== undefined && isAlike(last, shared)) last.records.push(known)
+    else runs.push({ ...shared, records: [known] })
   }
   return runs
 }
+
+function isAlike(a: SharedByRun, b: SharedByRun): boolean {
+  return a.format === b.format && a.options === b.options && a.authenticated === b.authenticated && a.way === b.way
+}
+
+type SharedByRun = Omit<Run, 'records'>
 
 function section(header: object): [Uint8Array, Uint8Array] {
   const json = Buffer.from(JSON.stringify(header))

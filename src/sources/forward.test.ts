@@ -124,14 +124,14 @@ test('a record keeps its names on the way, behind those of its source and host',
 test('the stream is decided here, by the source of the forwarder; zone, cluster and way are those of the record', async () => {
   const writer = aWriter({ streams: { auth: 'authlog' } })
   const kube = frame(['{}'], { source: 'kube', cluster: 'prod-1', timezone: 'Europe/Stockholm' })
-  const unvouched = { bytes: Buffer.from('x'), format: 'ecs', authenticated: false } as const
+  const unvouched = { bytes: Buffer.from('x'), format: 'ecs', authenticated: false, way: '192.0.2.1' } as const
   await writer.post(1, [frame(['a']), frame(['b']), kube, frame([], { source: 'udp', records: [unvouched] })])
 
   const [a, b, c, d] = writer.intake.records
   expect(a?.origin).toEqual({ way: 'web-1/auth', stream: 'authlog' })
   expect(b?.origin).toBe(a?.origin)
   expect(c?.origin).toEqual({ way: 'web-1/kube', cluster: 'prod-1', timezone: 'Europe/Stockholm' })
-  expect(d?.origin).toEqual({ way: 'web-1/udp', authenticated: false })
+  expect(d?.origin).toEqual({ way: 'web-1/udp/192.0.2.1', authenticated: false })
   expect(a?.collectedMs).toBe(1_795_000_000_000)
 })
 
@@ -158,6 +158,7 @@ const aRecord = fc.record(
     format: fc.constantFrom('ecs', 'json'),
     options: fc.constantFrom({ a: 1 }, { b: '\u00e5' }),
     authenticated: fc.constant(false as const),
+    way: fc.string({ maxLength: 50 }),
     naturalId: fc.string(),
     fallbackId: fc.string(),
   },

@@ -123,9 +123,10 @@ function recordsOf(
   let n = header.from
   return frames.flatMap((frame) => {
     const origins = new Map<string, RecordOrigin>()
-    const originOf = ({ format, authenticated }: ForwardedRecord): RecordOrigin => {
-      const key = `${format} ${authenticated}`
-      const origin = origins.get(key) ?? one(originIn(frame, host, streamOf(frame, format), authenticated))
+    const originOf = ({ format, authenticated, way = '' }: ForwardedRecord): RecordOrigin => {
+      const key = `${format} ${authenticated} ${way}`
+      const from = [host, frame.source, way].filter((part) => part !== '').join('/')
+      const origin = origins.get(key) ?? one(originIn(frame, from, streamOf(frame, format), authenticated))
       origins.set(key, origin)
       return origin
     }
@@ -148,13 +149,13 @@ function recordsOf(
 }
 
 function originIn(
-  { source, cluster, timezone }: ForwardedFrame,
-  host: string,
+  { cluster, timezone }: ForwardedFrame,
+  way: string,
   stream: string | undefined,
   authenticated: false | undefined,
 ): RecordOrigin {
   return {
-    way: `${host}/${source}`,
+    way,
     ...(stream !== undefined && { stream }),
     ...(cluster !== undefined && { cluster }),
     ...(timezone !== undefined && { timezone }),
