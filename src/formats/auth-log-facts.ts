@@ -69,6 +69,13 @@ function isPort(text: string | undefined): text is string {
   return text !== undefined && /^\d{1,5}$/.test(text) && Number(text) < 65_536
 }
 
+/** `IP`, `IP port N` and whatever stands behind it. */
+export function fromWords(text: string): { readonly from?: Endpoint } {
+  const [ip = '', word, port] = text.split(' ', 3)
+  const from = endpointOf(ip, word === 'port' ? port?.replace(/[:.,]+$/, '') : undefined)
+  return from === undefined ? {} : { from }
+}
+
 /** Splits at the last place where a mark stands; undefined where there is none. */
 export function splitLast(text: string, mark: string): readonly [string, string] | undefined {
   const at = text.lastIndexOf(mark)
