@@ -165,6 +165,7 @@ function parentOf(event: AuditEvent): string | undefined {
 
 /** What a parent is called in the datasets where a bare name would not say it. */
 const PARENT_NOUNS: readonly (readonly [string, string])[] = [
+  ['flex', 'cluster'],
   ['kong', 'mesh'],
   ['pgaudit', 'database'],
 ]
