@@ -6,6 +6,7 @@ import { aFolder, aServer, until } from '../../test/a-server.ts'
 import { anAuthority, tlsFilesIn } from '../../test/certificates.ts'
 import { loadConfig } from './config.ts'
 import { type Forwarder, startForwarder } from './forwarder.ts'
+import { startServer } from './server.ts'
 
 const TOKEN = '0123456789abcdef-of-the-bastion'
 
@@ -131,6 +132,11 @@ test.each([
   ['no receiver\u2019s address', ['forward: { to: "https://a.example/v1/events" }', FILE], 'https://HOST:PORT/in/NAME'],
 ])('%s is refused in words', async (_, lines, message) => {
   await expect(aHost(lines).start()).rejects.toThrow(message)
+})
+
+test('a server is not started with the configuration of a forwarder', async () => {
+  const config = aHost([forwardTo('https://a.example'), FILE]).config()
+  await expect(startServer({ config, log: () => undefined })).rejects.toThrow('the configuration of a forwarder')
 })
 
 test('a second forwarder on one data folder is refused', async () => {

@@ -61,6 +61,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 async function start(options: ServerOptions, closers: Closers): Promise<Server> {
   const { config, log, clock = systemClock, files = realFiles } = options
   const startedAt = clock.now()
+  if (config.forward !== undefined) {
+    const hint = 'start it with whodid forward, or leave forward out'
+    throw new AuditError('invalid_config', 'this is the configuration of a forwarder, not of a server', { hint })
+  }
   const previousRun = readRun(config.data)
   const failure = Promise.withResolvers<never>()
   // Whoever waits for it hears of it; nobody has to.
