@@ -41,5 +41,9 @@ export function dropEmpty<T extends object>(fields: T): Filled<T> {
 
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === '') return true
-  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.length === 0
+  // Every event of every format comes by here: a list of its keys would be made to be thrown away.
+  for (const key in value) if (Object.hasOwn(value, key)) return false
+  return true
 }

@@ -2,7 +2,6 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { AuditEvent, Endpoint, UserKind } from '../domain/event.ts'
-import { formatTime } from '../domain/time.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { DecodeContext, Decoded, Format, LineJoiner } from './format.ts'
 import { PARSE_LIMIT_BYTES, tooLarge } from './limits.ts'
@@ -102,7 +101,7 @@ function eventOf(line: PostgresLine, original: { original?: string }, context: D
   const start = postgresTime(line.sessionStart, context.timezone)
   const isAudit = act.event.dataset === 'pgaudit'
   const event: AuditEvent = dropEmpty({
-    '@timestamp': time === undefined ? new Date(context.now).toISOString() : formatTime(time.micros),
+    '@timestamp': time === undefined ? new Date(context.now).toISOString() : time.text,
     event: dropEmpty({
       kind: 'event',
       ...act.event,
@@ -118,7 +117,7 @@ function eventOf(line: PostgresLine, original: { original?: string }, context: D
     process: dropEmpty({
       pid: numberOf(line.pid),
       entity_id: line.session,
-      start: start === undefined ? undefined : formatTime(start.micros),
+      start: start?.text,
     }),
     log: dropEmpty({ level: isAudit ? undefined : line.severity?.toLowerCase() }),
     labels: dropEmpty({ database, application }),

@@ -1,12 +1,15 @@
 import type { Micros } from '../domain/time.ts'
-import { parseTime } from '../domain/time.ts'
+import { formatTime, parseTime } from '../domain/time.ts'
 import { zoneClock } from './auth-log-time.ts'
 
-/** When a line was written, and whether its zone had to be guessed. */
+/** When a line was written, RFC 3339 in UTC, and whether its zone had to be guessed. */
 export interface PostgresTime {
-  readonly micros: Micros
+  readonly text: string
   readonly isZoneAssumed: boolean
 }
+
+/** As most times come. */
+const PLAIN = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})? (?:UTC|GMT)$/
 
 const STAMP = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?: ([A-Za-z0-9+-]{1,10}))?$/
 const EPOCH = /^\d{1,12}\.\d{1,6}$/
@@ -36,12 +39,17 @@ const OFFSETS: ReadonlyMap<string, string> = new Map(
 /** @param zone IANA name for times whose zone is an abbreviation that we do not know; left out: UTC is assumed. */
 export function postgresTime(text: string | undefined, zone: string | undefined): PostgresTime | undefined {
   if (text === undefined) return undefined
-  if (EPOCH.test(text)) return { micros: Math.round(Number(text) * 1000) * 1000, isZoneAssumed: false }
+  if (PLAIN.test(text)) {
+    const plain = `${text.slice(0, 10)}T${text.slice(11, 19)}${text.charAt(19) === '.' ? text.slice(19, 23) : '.000'}Z`
+    return parseTime(plain) === undefined ? undefined : { text: plain, isZoneAssumed: false }
+  }
+  if (EPOCH.test(text)) return { text: formatTime(Math.round(Number(text) * 1000) * 1000), isZoneAssumed: false }
   const [, date, time, said = ''] = STAMP.exec(text) ?? []
   if (date === undefined || time === undefined) return undefined
   const offset = OFFSETS.get(said) ?? numeric(said)
   const micros = offset === undefined ? wallMicros(date, time, zone) : parseTime(`${date}T${time}${offset}`)
-  return micros === undefined ? undefined : { micros, isZoneAssumed: offset === undefined && zone === undefined }
+  if (micros === undefined) return undefined
+  return { text: formatTime(micros), isZoneAssumed: offset === undefined && zone === undefined }
 }
 
 /** `+02`, `-0330`. */
