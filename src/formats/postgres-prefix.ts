@@ -1,5 +1,5 @@
 /** What `log_line_prefix` can say, by the letters of its escapes (PostgreSQL's documentation, "What to Log"). */
-export type PrefixFields = ReadonlyMap<string, string>
+type PrefixFields = ReadonlyMap<string, string>
 
 export interface PrefixMatch {
   readonly fields: PrefixFields

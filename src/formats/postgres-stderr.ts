@@ -4,7 +4,7 @@ import type { PrefixMatch, PrefixPattern } from './postgres-prefix.ts'
 import { prefixPattern } from './postgres-prefix.ts'
 
 /** Prefixes that are tried where the configuration names none: RDS, Debian, pgBadger's advice, PostgreSQL's own. */
-export const KNOWN_PREFIXES: readonly string[] = [
+const KNOWN_PREFIXES: readonly string[] = [
   '%t:%r:%u@%d:[%p]:',
   '%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ',
   '%m [%p] %q%u@%d/%a %h ',
