@@ -192,21 +192,23 @@ export class FollowedFiles {
     const before = this.#waiting.get(seen.inode)
     const waiting = before?.sizeBytes === seen.sizeBytes ? before : await this.#firstLineOf(seen)
     const { fingerprint } = waiting
-    if (fingerprint === undefined || (await this.#isCopy(seen, fingerprint, waiting.since))) return
+    const size = await saidSize(seen.path, seen.sizeBytes)
+    // It may get another name at any moment: then it is met under that.
+    if (fingerprint === undefined || size === undefined) return
+    if (this.#isCopy(size, fingerprint, waiting.since)) return
     this.#waiting.delete(seen.inode)
-    const known = await this.#recogniseGzip(seen, fingerprint)
+    const known = this.#recogniseGzip(seen, size, fingerprint)
     this.#gone = this.#gone.filter((each) => each !== known)
     const handle: GzipFile = new GzipFile(() => file.path, seen.inode)
-    const sizeBytes = Math.max((known?.offset ?? 0) + 1, await saidSize(seen.path, seen.sizeBytes))
+    const sizeBytes = Math.max((known?.offset ?? 0) + 1, size)
     const file = this.#follow({ ...seen, sizeBytes }, handle, fingerprint, known)
   }
 
   /** Whether it is what is being read already: of a plain file that is still there, or read to its end. */
-  async #isCopy(seen: Seen, fingerprint: string, since: number): Promise<boolean> {
+  #isCopy(size: number, fingerprint: string, since: number): boolean {
     const alike = this.files.filter((file) => !(file.handle instanceof GzipFile) && file.fingerprint === fingerprint)
     if (alike.length === 0) return false
     if (this.#deps.now() - since < SETTLED_MS || alike.some((file) => file.goneAt !== undefined)) return true
-    const size = await saidSize(seen.path, seen.sizeBytes)
     return alike.some((file) => file.sizeBytes % 2 ** 32 === size)
   }
 
@@ -221,13 +223,12 @@ export class FollowedFiles {
   }
 
   /** By inode where it was read before, else the one that went away with this first line, and best with this size. */
-  async #recogniseGzip(seen: Seen, fingerprint: string): Promise<FilePosition | undefined> {
+  #recogniseGzip(seen: Seen, size: number, fingerprint: string): FilePosition | undefined {
     const alike = [...this.#remembered, ...this.#gone].filter(
       (each) => each.fingerprint === fingerprint && !this.#followed.has(each.id),
     )
     const own = alike.find((each) => each.inode === seen.inode && each.path.endsWith('.gz'))
     if (own !== undefined || alike.length === 0) return own
-    const size = await saidSize(seen.path, seen.sizeBytes)
     return alike.find((each) => each.offset % 2 ** 32 === size) ?? alike.find((each) => each.offset <= size)
   }
 

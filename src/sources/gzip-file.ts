@@ -51,9 +51,10 @@ export class GzipFile implements OpenFile {
   }
 }
 
-/** Size of the content, as the last four bytes say it: modulo 2^32, and of the last member only. */
-export async function saidSize(path: string, sizeBytes: number): Promise<number> {
-  const handle = await open(path, 'r')
+/** Size of the content, as the last four bytes say it: modulo 2^32, and of the last member only. Undefined: it went away. */
+export async function saidSize(path: string, sizeBytes: number): Promise<number | undefined> {
+  const handle = await open(path, 'r').catch(() => undefined)
+  if (handle === undefined) return undefined
   try {
     const trailer = Buffer.alloc(4)
     await handle.read(trailer, 0, 4, Math.max(0, sizeBytes - 4))
