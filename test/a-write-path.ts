@@ -68,7 +68,7 @@ export async function aWritePath(options: AWritePathOptions): Promise<AWritePath
   const sealing = {
     ids: createEventIds(keys.dedupe),
     keysFor: createKeyDesk(keys.subjects),
-    format: (name: string, options: unknown) => (name === TRAIL_FORMAT ? trailFormat : configuredFormat(name, options)),
+    format: (name: string, given: unknown) => (name === TRAIL_FORMAT ? trailFormat : configuredFormat(name, given)),
   }
   const seal = (slice: Slice): Promise<SealedSlice> => sealSlice(slice, sealing)
   const fatal: unknown[] = []

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../domain/event.ts'
 import type { Micros } from '../domain/time.ts'
 import { parseTime } from '../domain/time.ts'
-import type { ZoneClock } from './auth-log-time.ts'
+import type { ZoneClock } from './zone-clock.ts'
 
 /** A line of syslog taken apart. Header fields are what the sender claims. */
 export interface SyslogLine {

@@ -4,7 +4,7 @@ import type { DecodeContext, Format, Reject } from './format.ts'
 import { PARSE_LIMIT_BYTES, tooLarge } from './limits.ts'
 import { dropEmpty } from './loose.ts'
 import { recordText } from './original.ts'
-import { zoneClock } from './auth-log-time.ts'
+import { zoneClock } from './zone-clock.ts'
 
 /**
  * Access lines of bazel-remote (buchgr/bazel-remote, server/http.go and grpc*.go): who fetched, looked for and wrote what

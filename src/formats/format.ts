@@ -30,7 +30,7 @@ export interface DecodedEvent {
   readonly originalBase64?: string
 }
 
-export interface Masked {
+interface Masked {
   readonly path: string
   readonly rule: string
 }

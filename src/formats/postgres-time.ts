@@ -1,6 +1,6 @@
 import type { Micros } from '../domain/time.ts'
 import { formatTime, parseTime } from '../domain/time.ts'
-import { zoneClock } from './auth-log-time.ts'
+import { zoneClock } from './zone-clock.ts'
 
 /** When a line was written, RFC 3339 in UTC, and whether its zone had to be guessed. */
 export interface PostgresTime {

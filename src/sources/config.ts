@@ -60,7 +60,7 @@ export const tls: z.ZodType<TlsFiles> = z.strictObject({
   clientCa: z.string().min(1).exactOptional(),
 })
 
-export const formatName = z.string().superRefine((word, context) => {
+const formatName = z.string().superRefine((word, context) => {
   if (FORMAT_NAMES.includes(word)) return
   context.addIssue({ code: 'custom', message: `there is no format ${word}: ${formatHint(word)}` })
 })
