@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Calls one server as one token, over connections that stay open. */
 export interface Client {
-  /** Posts NDJSON until it is taken, waiting as long as a 429 says. Throws for every other refusal. */
-  post(body: Buffer): Promise<Buffer>
+  /**
+   * Posts NDJSON (to another path than `/v1/events`: JSON) until it is taken, waiting as long as a 429 says. Throws for
+   * every other refusal.
+   */
+  post(body: Buffer, path?: string): Promise<Buffer>
   get(path: string): Promise<Answer>
   close(): void
 }
@@ -37,10 +40,11 @@ export function createClient(url: string, token: string): Client {
   }
 
   return {
-    async post(body) {
-      const headers = { 'content-type': 'application/x-ndjson', 'content-length': String(body.length) }
+    async post(body, path = '/v1/events') {
+      const type = path === '/v1/events' ? 'application/x-ndjson' : 'application/json'
+      const headers = { 'content-type': type, 'content-length': String(body.length) }
       for (;;) {
-        const { status, body: answer, retryAfter } = await call('POST', '/v1/events', headers, body)
+        const { status, body: answer, retryAfter } = await call('POST', path, headers, body)
         if (status === 200) return answer
         if (status !== 429) throw new Error(`${status}: ${answer.toString()}`)
         await sleep(retryAfter * 1000)

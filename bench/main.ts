@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,6 +14,7 @@ import { printBenchmark, writeResults } from './report.ts'
 import { measureSearch } from './search.ts'
 import type { MeasuredServer } from './server.ts'
 import { settled, startMeasured } from './server.ts'
+import { measureWebhook } from './webhook.ts'
 import { measureStart } from './start.ts'
 
 /** `npm run bench -- [formats|intake|search|start] [--events N] [--seconds N] [--json FILE]`; see docs/bench.md. */
@@ -42,8 +44,7 @@ else {
 
 async function main(wanted: readonly Name[]): Promise<void> {
   mkdirSync(RESULTS, { recursive: true })
-  const formats = wanted.includes('formats') ? [measureFormats(), await measureKafka(RESULTS)] : []
-  for (const each of formats) printBenchmark(each)
+  const formats = wanted.includes('formats') ? await formatsMeasured() : []
   if (wanted.every((name) => name === 'formats')) return
   const batchCount = Math.max(1, Math.round(Number(values.events) / BATCH))
   const events = batchCount * BATCH
@@ -61,6 +62,24 @@ async function main(wanted: readonly Name[]): Promise<void> {
   } finally {
     rmSync(data, { recursive: true, force: true })
   }
+}
+
+/** Decoders alone, then the whole way. A broker needs Java: without it the rest is still measured. */
+async function formatsMeasured(): Promise<readonly Benchmark[]> {
+  const done: Benchmark[] = []
+  const hasJava = spawnSync('java', ['-version']).status === 0
+  const measures = [
+    async () => measureFormats(),
+    () => measureWebhook(RESULTS),
+    ...(hasJava ? [() => measureKafka(RESULTS)] : []),
+  ]
+  if (!hasJava) say('Kafka is left out: there is no java')
+  for (const measure of measures) {
+    const measured = await measure()
+    printBenchmark(measured)
+    done.push(measured)
+  }
+  return done
 }
 
 /** One folder for all: what intake took is what search looks at and what a start finds. */
