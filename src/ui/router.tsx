@@ -4,6 +4,8 @@ import type { Me } from '../domain/answers.ts'
 import { SearchPage } from './search/search-page.tsx'
 import { parseSearch, searchUrlOf, stringifySearch } from './search/search-url.ts'
 import { Shell } from './shell/shell.tsx'
+import { SourcePage } from './sources/source-page.tsx'
+import { SourcesPage } from './sources/sources-page.tsx'
 
 interface Context {
   readonly me: Me
@@ -41,8 +43,28 @@ const events = createRoute({
   component: SearchPage,
 })
 
+const sources = createRoute({
+  getParentRoute: () => root,
+  path: '/sources',
+  validateSearch: (search: Record<string, unknown>): { readonly try?: string } => textsOf(search, 'try'),
+  component: SourcesPage,
+})
+
+const source = createRoute({
+  getParentRoute: () => root,
+  path: '/sources/$name',
+  validateSearch: (search: Record<string, unknown>): { readonly reason?: string } => textsOf(search, 'reason'),
+  component: SourcePage,
+})
+
+function textsOf<Name extends string>(search: Record<string, unknown>, name: Name): { readonly [N in Name]?: string } {
+  const value = search[name]
+  // An object of this one key, or of none.
+  return (typeof value === 'string' ? { [name]: value } : {}) as { readonly [N in Name]?: string }
+}
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, events]),
+  routeTree: root.addChildren([home, events, sources, source]),
   parseSearch,
   stringifySearch,
   // App renders the router only when it knows who is signed in, and hands it in there.

@@ -15,6 +15,16 @@ export function useMe(): UseQueryResult<Me> {
   return useQuery(meOptions)
 }
 
+/** Who may see how sources stand, as the API judges it: whoever reads events. */
+export function mayReadSources(me: Me | undefined): boolean {
+  return me?.scopes.includes('read') === true
+}
+
+/** Who may see what was rejected, feed it again, and try formats. */
+export function mayEditSources(me: Me | undefined): boolean {
+  return me?.scopes.includes('admin') === true
+}
+
 /** Trades the secret of a one-time link for a session cookie. Throws `unauthenticated` where the link was used or is too old. */
 export async function signIn(secret: string): Promise<void> {
   await request('/v1/session', {}, jsonBody('POST', { secret }))

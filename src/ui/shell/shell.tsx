@@ -1,9 +1,9 @@
-import { LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
+import { Cable, LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { Link, Outlet } from '@tanstack/react-router'
+import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '../../domain/answers.ts'
-import { signOut, useReadiness } from '../data/session.ts'
+import { mayReadSources, signOut, useReadiness } from '../data/session.ts'
 import { Announcer } from '../parts/announcer.tsx'
 import { useNow } from '../parts/use-now.ts'
 import { Layer } from '../parts/layer.tsx'
@@ -24,6 +24,7 @@ export function Shell({ me }: { me: Me }): ReactNode {
       <main className="page" id="content" tabIndex={-1}>
         <Outlet />
       </main>
+      {mayReadSources(me) && <Bottom />}
       <Announcer />
     </div>
   )
@@ -49,13 +50,26 @@ function Rail({ me }: { me: Me }): ReactNode {
           <h2>Look</h2>
           <ul>
             <li>
-              <Link to="/events" aria-current="page" title="Search">
+              <Link to="/events" title="Search">
                 <Search className="i" />
                 <span>Search</span>
               </Link>
             </li>
           </ul>
         </section>
+        {mayReadSources(me) && (
+          <section>
+            <h2>Run</h2>
+            <ul>
+              <li>
+                <Link to="/sources" title="Sources">
+                  <Cable className="i" />
+                  <span>Sources</span>
+                </Link>
+              </li>
+            </ul>
+          </section>
+        )}
         <section className="foot">
           <ul>
             <li>
@@ -78,10 +92,27 @@ function Rail({ me }: { me: Me }): ReactNode {
   )
 }
 
+/** The pages where there is no room for a rail. */
+function Bottom(): ReactNode {
+  return (
+    <nav className="bottom" aria-label="Pages">
+      <Link to="/events">
+        <Search className="i" />
+        Search
+      </Link>
+      <Link to="/sources">
+        <Cable className="i" />
+        Sources
+      </Link>
+    </nav>
+  )
+}
+
 function Top({ me }: { me: Me }): ReactNode {
   const { zone, theme } = usePreferences()
   const client = useQueryClient()
   const ready = useReadiness()
+  const isAtSources = useRouterState({ select: ({ location }) => location.pathname.startsWith('/sources') })
   const dot = ready.state === 'recording' ? 'dot' : ready.state === 'waiting' ? 'dot is-waiting' : 'dot is-broken'
   const now = useNow()
   return (
@@ -89,7 +120,7 @@ function Top({ me }: { me: Me }): ReactNode {
       <span className="brand only-narrow">
         <Mark />
       </span>
-      <h1>Search</h1>
+      <h1>{isAtSources ? 'Sources' : 'Search'}</h1>
       <div className="end">
         <span className="state-words" role="status">
           <span className={dot} />
