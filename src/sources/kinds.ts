@@ -1,8 +1,12 @@
 import type { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import { nearest } from '../domain/nearest.ts'
+import { authLog } from '../formats/auth-log.ts'
 import { ecs } from '../formats/ecs.ts'
+import { flexAudit } from '../formats/flex-audit.ts'
+import type { Format } from '../formats/format.ts'
 import { configuredFormat, formatNamed } from '../formats/formats.ts'
+import { kubernetesAudit } from '../formats/kubernetes-audit.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { BulkConfig } from './bulk.ts'
 import { bulkConfig, createBulk } from './bulk.ts'
@@ -54,55 +58,47 @@ interface SourceKind {
   /** The word in the configuration: `kind: file`. */
   readonly kind: SourceConfig['kind']
   readonly config: z.ZodType<SourceConfig>
-  /** Where its events go when the configuration names no stream; left out: where those of its format go. */
-  readonly defaultStream?: string
+  /** What its records are where the configuration does not say; undefined where each record brings its own. */
+  readonly format: string | undefined
   start(config: SourceConfig, deps: SourceDeps): Started
 }
 
 /** Every kind of source. To add one: its file, its type above, a row here, a page in docs/sources. */
 export const KINDS: readonly SourceKind[] = [
-  receiver('bulk', bulkConfig, undefined, createBulk),
-  follower('cloudwatch-logs', cloudWatchLogsConfig, undefined, createCloudWatchLogs),
-  follower('file', fileConfig, undefined, createFile),
-  follower('fluent-forward', fluentForwardConfig, undefined, createFluentForward),
+  receiver('bulk', bulkConfig, ecs, createBulk),
+  follower('cloudwatch-logs', cloudWatchLogsConfig, ecs, createCloudWatchLogs),
+  follower('file', fileConfig, ecs, createFile),
+  follower('fluent-forward', fluentForwardConfig, ecs, createFluentForward),
   receiver('forward', forwardConfig, undefined, createForward),
-  receiver('http', httpConfig, undefined, createHttp),
-  follower('kafka', kafkaConfig, undefined, createKafka),
-  receiver('kubernetes-webhook', kubernetesWebhookConfig, 'kubernetes', createKubernetesWebhook),
-  receiver('otlp', otlpConfig, undefined, createOtlp),
-  follower('otlp-grpc', otlpGrpcConfig, undefined, createOtlpGrpc),
-  follower('syslog', syslogConfig, undefined, createSyslog),
-  follower('stdin', stdinConfig, undefined, (config, deps) => createStdin(config, deps)),
+  receiver('http', httpConfig, ecs, createHttp),
+  follower('kafka', kafkaConfig, flexAudit, createKafka),
+  receiver('kubernetes-webhook', kubernetesWebhookConfig, kubernetesAudit, createKubernetesWebhook),
+  receiver('otlp', otlpConfig, formatNamed('otlp'), createOtlp),
+  follower('otlp-grpc', otlpGrpcConfig, formatNamed('otlp'), createOtlpGrpc),
+  follower('stdin', stdinConfig, ecs, (config, deps) => createStdin(config, deps)),
+  follower('syslog', syslogConfig, authLog, createSyslog),
 ]
 
 function follower<C extends SourceConfig>(
   kind: C['kind'],
   config: z.ZodType<C>,
-  defaultStream: string | undefined,
+  format: Format | undefined,
   create: (config: C, deps: SourceDeps) => Source,
 ): SourceKind {
   // A row is asked only for what its own schema has read.
-  return {
-    kind,
-    config,
-    ...(defaultStream !== undefined && { defaultStream }),
-    start: (own, deps) => ({ role: 'follower', source: create(own as C, deps) }),
-  }
+  const start: SourceKind['start'] = (own, deps) => ({ role: 'follower', source: create(own as C, deps) })
+  return { kind, config, format: format?.name, start }
 }
 
 function receiver<C extends SourceConfig>(
   kind: C['kind'],
   config: z.ZodType<C>,
-  defaultStream: string | undefined,
+  format: Format | undefined,
   create: (config: C, deps: SourceDeps) => Receiver,
 ): SourceKind {
   // As above.
-  return {
-    kind,
-    config,
-    ...(defaultStream !== undefined && { defaultStream }),
-    start: (own, deps) => ({ role: 'receiver', receiver: create(own as C, deps) }),
-  }
+  const start: SourceKind['start'] = (own, deps) => ({ role: 'receiver', receiver: create(own as C, deps) })
+  return { kind, config, format: format?.name, start }
 }
 
 /**
@@ -125,9 +121,8 @@ export function parseSource(input: unknown): SourceConfig {
 }
 
 export function streamOf(config: SourceConfig): string {
-  const format = ('format' in config ? config.format : undefined) ?? formatOf(config)
-  const ofFormat = format === undefined ? undefined : formatNamed(format).stream
-  return config.stream ?? rowOf(config).defaultStream ?? ofFormat ?? 'default'
+  const format = formatOf(config)
+  return config.stream ?? (format === undefined ? undefined : formatNamed(format).stream) ?? 'default'
 }
 
 /** Format and options that records of a source have. */
@@ -141,14 +136,24 @@ export interface RecordFormat {
  * (index, tag) may choose another, none where each record brings its own.
  */
 export function formatsOf(config: SourceConfig): readonly RecordFormat[] {
-  if (config.kind === 'forward') return []
-  const format = ('format' in config ? config.format : undefined) ?? formatOf(config) ?? ecs.name
+  const format = formatOf(config)
+  if (format === undefined) return []
   const options = 'options' in config ? config.options : undefined
-  const chosen = [
-    ...('indices' in config ? (config.indices ?? []) : []),
-    ...('tags' in config ? (config.tags ?? []) : []),
+  return [{ format, ...(options !== undefined && { options }) }, ...chosenBy(config).map(([, chosen]) => chosen)]
+}
+
+function formatOf(config: SourceConfig): string | undefined {
+  return ('format' in config ? config.format : undefined) ?? rowOf(config).format
+}
+
+/** What a name beside the record chooses, each with where it stands in the configuration. */
+function chosenBy(config: SourceConfig): readonly (readonly [at: string, RecordFormat])[] {
+  const indices = 'indices' in config ? (config.indices ?? []) : []
+  const tags = 'tags' in config ? (config.tags ?? []) : []
+  return [
+    ...indices.map((each, n) => [`indices.${n}.`, each] as const),
+    ...tags.map((each, n) => [`tags.${n}.`, each] as const),
   ]
-  return [{ format, ...(options !== undefined && { options }) }, ...chosen]
 }
 
 export function startSource(config: SourceConfig, deps: SourceDeps): Started {
@@ -163,36 +168,19 @@ function rowOf(config: SourceConfig): SourceKind {
 
 /** Options are the format's: it says what is wrong with them, before anything starts. */
 function refuseWrongOptions(config: SourceConfig): void {
-  if ('options' in config) {
-    refuseWrong(
-      config.name,
-      ('format' in config ? config.format : undefined) ?? formatOf(config),
-      config.options,
-      'options',
-    )
-  }
-  if ('tags' in config) {
-    config.tags?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `tags.${n}.options`))
-  }
-  if (!('indices' in config)) return
-  config.indices?.forEach(({ format, options }, n) => refuseWrong(config.name, format, options, `indices.${n}.options`))
+  const [own] = formatsOf(config)
+  if (own !== undefined) refuseWrong(config.name, own, '')
+  for (const [at, chosen] of chosenBy(config)) refuseWrong(config.name, chosen, at)
 }
 
-/** Of kinds whose format the configuration does not name, or need not. */
-function formatOf({ kind }: SourceConfig): string | undefined {
-  if (kind === 'syslog') return 'auth-log'
-  if (kind === 'kubernetes-webhook') return 'kubernetes-audit'
-  return kind === 'otlp' || kind === 'otlp-grpc' ? 'otlp' : undefined
-}
-
-function refuseWrong(source: string, format: string | undefined, options: unknown, at: string): void {
+function refuseWrong(source: string, { format, options }: RecordFormat, at: string): void {
   if (options === undefined) return
   try {
-    configuredFormat(format ?? ecs.name, options)
+    configuredFormat(format, options)
   } catch (error) {
     if (!(error instanceof AuditError)) throw error
     const faults = (error.details.faults ?? [{ path: '', message: error.message }]).map((fault) => {
-      return { ...fault, path: [at, fault.path].filter((part) => part !== '').join('.') }
+      return { ...fault, path: [`${at}options`, fault.path].filter((part) => part !== '').join('.') }
     })
     throw new AuditError(error.code, `source ${source}: ${error.message}`, { ...error.details, faults })
   }
