@@ -30,7 +30,13 @@ function parseAny(text: string): Micros | undefined {
 
 /** Whether a text that `parseTime` reads is written just as `formatTime` would write it, with milliseconds. */
 export function isPlainTime(text: string): boolean {
-  return text.length === 24 && text.charAt(10) === 'T' && text.endsWith('Z')
+  return text.length === 24 && text.charAt(10) === 'T' && text.charAt(19) === '.' && text.endsWith('Z')
+}
+
+/** `formatTime` of a text that `parseTime` read as `micros`. Most are written so already, and need not be written again. */
+export function timeAsRead(text: string, micros: Micros): string {
+  const isMicros = text.length === 27 && text.charAt(10) === 'T' && text.charAt(19) === '.' && text.endsWith('Z')
+  return isPlainTime(text) || (isMicros && !text.endsWith('000Z')) ? text : formatTime(micros)
 }
 
 /** RFC 3339 in UTC: milliseconds, or microseconds where they say more. */

@@ -1,5 +1,5 @@
 import type { AuditEvent, JsonObject, Resource } from '../domain/event.ts'
-import { formatTime, isPlainTime, parseTime } from '../domain/time.ts'
+import { parseTime, timeAsRead } from '../domain/time.ts'
 import { shapedEvent } from './ecs-shape.ts'
 import type { DecodeContext, Decoded, Format, Reject } from './format.ts'
 import { losesNothing } from './json-loss.ts'
@@ -103,7 +103,7 @@ function decodedOf(read: RecordJson, { record, truncated }: Cut, context: Decode
 function timeOf(record: JsonObject, context: DecodeContext): { readonly time: string; readonly trust: string[] } {
   const said = stringIn(record, '@timestamp') ?? ''
   const micros = parseTime(said)
-  if (micros !== undefined) return { time: isPlainTime(said) ? said : formatTime(micros), trust: [] }
+  if (micros !== undefined) return { time: timeAsRead(said, micros), trust: [] }
   return { time: new Date(context.now).toISOString(), trust: ['time:collected'] }
 }
 

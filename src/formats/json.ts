@@ -1,6 +1,6 @@
 import type { AuditEvent, Json, JsonObject } from '../domain/event.ts'
 import { AuditError } from '../domain/errors.ts'
-import { formatTime, parseTime } from '../domain/time.ts'
+import { parseTime, timeAsRead } from '../domain/time.ts'
 import { shapedEvent } from './ecs-shape.ts'
 import type { DecodeContext, Decoded, DecodedEvent, Format, Reject } from './format.ts'
 import type { Member, Plan } from './json-plan.ts'
@@ -97,7 +97,8 @@ function eventOf(item: JsonObject, text: string, plan: Plan, context: DecodeCont
   // shapedEvent gave every declared field its declared type, and a mapping names no others.
   const event = {
     ...rest,
-    '@timestamp': time === undefined ? new Date(context.now).toISOString() : formatTime(time),
+    '@timestamp':
+      typeof said !== 'string' || time === undefined ? new Date(context.now).toISOString() : timeAsRead(said, time),
     event: { outcome: 'unknown', ...about, original: text },
     ...(labels !== undefined && { labels }),
   } as unknown as AuditEvent

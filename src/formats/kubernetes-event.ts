@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Actor, Audit, AuditEvent, Authz, Endpoint, EventFields, JsonObject } from '../domain/event.ts'
 import type { Micros } from '../domain/time.ts'
-import { formatTime, parseTime } from '../domain/time.ts'
+import { parseTime, timeAsRead } from '../domain/time.ts'
 import type { RefusedImpersonation } from './kubernetes-rbac.ts'
 import { authzOfReason, refusedImpersonation } from './kubernetes-rbac.ts'
 import type { Subject } from './kubernetes-subject.ts'
@@ -24,7 +24,7 @@ export function kubernetesEvent(record: JsonObject, around: Around): KubernetesE
   const userAgent = stringIn(record, 'userAgent')
   const { user, impersonation } = usersOf(record)
   const event = dropEmpty({
-    '@timestamp': times.happened === undefined ? new Date(nowMs).toISOString() : formatTime(times.happened),
+    '@timestamp': times.happened?.text ?? new Date(nowMs).toISOString(),
     event: { ...eventFields(record, subject, times), original },
     user,
     source: hop.address === undefined ? undefined : endpointOf(hop.address),
@@ -64,22 +64,34 @@ export interface Around {
 }
 
 interface Times {
-  readonly happened: Micros | undefined
-  readonly received: Micros | undefined
+  readonly happened: Time | undefined
+  readonly received: Time | undefined
+}
+
+interface Time {
+  readonly micros: Micros
+  /** RFC 3339 in UTC. */
+  readonly text: string
 }
 
 /** `timestamp` is what the oldest version of the format had. */
 function timesOf(record: JsonObject): Times {
-  const received = parseTime(stringIn(record, 'requestReceivedTimestamp') ?? '')
-  const stage = stringIn(record, 'stageTimestamp') ?? stringIn(record, 'timestamp') ?? ''
-  return { happened: parseTime(stage) ?? received, received }
+  const received = timeIn(record, 'requestReceivedTimestamp')
+  const stage = stringIn(record, 'stageTimestamp') === undefined ? 'timestamp' : 'stageTimestamp'
+  return { happened: timeIn(record, stage) ?? received, received }
+}
+
+function timeIn(record: JsonObject, name: string): Time | undefined {
+  const said = stringIn(record, name)
+  const micros = said === undefined ? undefined : parseTime(said)
+  return said === undefined || micros === undefined ? undefined : { micros, text: timeAsRead(said, micros) }
 }
 
 function eventFields(record: JsonObject, subject: Subject, { happened, received }: Times): EventFields {
   const status = objectIn(record, 'responseStatus')
   const outcome = outcomeOf(record)
   const isOver = stringIn(record, 'stage') === 'ResponseComplete'
-  const tookMicros = isOver && happened !== undefined && received !== undefined ? happened - received : -1
+  const tookMicros = isOver && happened !== undefined && received !== undefined ? happened.micros - received.micros : -1
   return dropEmpty({
     kind: 'event',
     category: categoriesOf(record, subject),
@@ -90,7 +102,7 @@ function eventFields(record: JsonObject, subject: Subject, { happened, received 
     dataset: 'kubernetes.audit',
     module: 'kubernetes',
     provider: 'kube-apiserver',
-    start: received === undefined ? undefined : formatTime(received),
+    start: received?.text,
     duration: tookMicros < 0 ? undefined : tookMicros * 1000,
   })
 }

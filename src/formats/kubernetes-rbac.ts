@@ -40,7 +40,7 @@ const RBAC_REASON = new RegExp(
 
 /** Go's %q: quotes and backslashes are escaped. Other escapes are left as they stand. */
 function unquoted(text: string): string {
-  return text.replaceAll(/\\(["\\])/g, '$1')
+  return !text.includes('\\') ? text : text.replaceAll(/\\(["\\])/g, '$1')
 }
 
 export interface RefusedImpersonation {

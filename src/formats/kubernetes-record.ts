@@ -7,7 +7,7 @@ import type { Body } from './limits.ts'
 import { cutBodies, DEPTH_LIMIT, depthOf, RECORD_LIMIT_BYTES, without } from './limits.ts'
 import { objectIn, stringIn } from './loose.ts'
 import type { RecordJson } from './record-json.ts'
-import { parseRecord } from './record-json.ts'
+import { parseRecordText } from './record-json.ts'
 
 export interface Reading {
   readonly context: DecodeContext
@@ -99,7 +99,7 @@ function refusalOf(record: JsonObject): Reject | undefined {
 
 /** Texts were replaced by texts, so what was JSON still is. */
 function maskedValue(text: string): Pick<RecordJson, 'text' | 'value'> {
-  const read = parseRecord(Buffer.from(text))
+  const read = parseRecordText(text)
   if (read.kind === 'reject') throw new Error(`a masked record is no JSON any more: ${read.message}`)
   return { text, value: read.value }
 }

@@ -34,10 +34,12 @@ export function secretPlaces(text: string, always: ReadonlySet<SecretKind>, dept
     if (isText && depth === 0 && stack.length === 1 && key === 'requesturi')
       append(found, tokensOfUri(text, start, end))
     if (raw === 'null') return
-    const place = { start, end, path: frame.secretPath ?? frame.path, replacement: MASKED }
     const classes = classesAt(frame, key)
+    const mayHoldMore = isText && raw.length >= SHORTEST
+    if (classes.length === 0 && !mayHoldMore) return
+    const place = { start, end, path: frame.secretPath ?? pathOf(frame, depth), replacement: MASKED }
     for (const each of classes) (each !== 'value' && always.has(each) ? found : pending[each]).push(place)
-    if (!isText || raw.length < SHORTEST) return
+    if (!mayHoldMore) return
     if (always.size > 0 && raw.includes('error found in #')) found.push(place)
     else append(found, placesInside(raw, place, always, depth))
   }
@@ -48,7 +50,6 @@ export function secretPlaces(text: string, always: ReadonlySet<SecretKind>, dept
       const end = endOfString(text, at)
       if (frame.awaitsKey) {
         frame.key = plainText(text.slice(at, end))
-        frame.path = joined(frame.base, frame.key, depth)
         frame.awaitsKey = false
       } else scalar(at, end)
       at = end
@@ -88,7 +89,6 @@ interface Frame {
   readonly begun: Readonly<Record<Class, number>>
   awaitsKey: boolean
   key: string
-  path: string
   is: SecretKind | undefined
   setsSecret: boolean
 }
@@ -115,7 +115,7 @@ function createFrame(
   isObject = false,
 ): Frame {
   const begun = { data: pending.data.length, token: pending.token.length, value: pending.value.length }
-  const base = around?.path ?? ''
+  const base = around === undefined ? '' : pathOf(around, depth)
   const inside = around === undefined ? [] : classesAt(around, around.key.toLowerCase())
   const secretPath = around?.secretPath ?? (inside.length > 0 ? base : undefined)
   return {
@@ -126,7 +126,6 @@ function createFrame(
     begun,
     awaitsKey: isObject,
     key: '',
-    path: base,
     is: undefined,
     setsSecret: false,
   }
@@ -217,7 +216,9 @@ const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['protoPayload.response', 'audit.response'],
 ])
 
-function joined(base: string, key: string, depth: number): string {
+/** The event's name of the value that comes next; an object's own name before its first key, and of items of a list. */
+function pathOf({ base, key, isObject, awaitsKey }: Frame, depth: number): string {
+  if (!isObject || (awaitsKey && key === '')) return base
   if (base.length + key.length > LONGEST_PATH) return base
   const path = base === '' ? key : `${base}.${key}`
   return depth > 0 ? path : (EVENT_NAMES.get(path) ?? path)

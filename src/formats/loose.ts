@@ -1,29 +1,27 @@
-import type { Json, JsonObject } from '../domain/event.ts'
+import type { JsonObject } from '../domain/event.ts'
 
 /** Reading foreign records loosely: a field of another type than expected is not there. The original still has it. */
 
 export function stringIn(record: JsonObject | undefined, name: string): string | undefined {
-  const value = own(record, name)
+  // What plain objects inherit is no text, so nobody needs to ask whose it is.
+  const value = record?.[name]
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 /** The texts of a list; others in it are left out. Undefined when it is no list. */
 export function stringsIn(record: JsonObject | undefined, name: string): readonly string[] | undefined {
-  const value = own(record, name)
+  // Nor is any of it a list.
+  const value = record?.[name]
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined
 }
 
 export function objectIn(record: JsonObject | undefined, name: string): JsonObject | undefined {
-  const value = own(record, name)
-  return isObject(value) ? value : undefined
+  const value = record?.[name]
+  return isObject(value) && record !== undefined && Object.hasOwn(record, name) ? value : undefined
 }
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function own(record: JsonObject | undefined, name: string): Json | undefined {
-  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
 }
 
 type Filled<T> = { [K in keyof T]: Exclude<T[K], undefined> }
@@ -31,8 +29,8 @@ type Filled<T> = { [K in keyof T]: Exclude<T[K], undefined> }
 /** Without fields that hold nothing: undefined, '', {} and []. The keys are our own. */
 export function dropEmpty<T extends object>(fields: T): Filled<T> {
   const kept: Record<string, unknown> = {}
-  for (const key of Object.keys(fields)) {
-    const value: unknown = Reflect.get(fields, key)
+  for (const key in fields) {
+    const value: unknown = fields[key]
     if (!isEmpty(value)) kept[key] = value
   }
   // Optional fields may be missing in the result; every declared type here takes that.

@@ -2,13 +2,14 @@ import { parse } from 'secure-json-parse'
 import type { Json, JsonObject } from '../domain/event.ts'
 import { jsonDepth } from '../lib/json-scan.ts'
 import type { Reject } from './format.ts'
-import { PARSE_LIMIT_BYTES, tooLarge } from './limits.ts'
+import { DEPTH_LIMIT, PARSE_LIMIT_BYTES, tooLarge } from './limits.ts'
 
 export interface RecordJson {
   readonly kind: 'record'
   /** The bytes as text, verbatim. */
   readonly text: string
   readonly value: JsonObject
+  /** How deep it is nested, as soon as that is beyond DEPTH_LIMIT; at most as deep as this else. */
   readonly depth: number
   /** Keys that could change what objects inherit (`__proto__`, `constructor.prototype`) were there and are left out. */
   readonly unsafeKeys: boolean
@@ -21,6 +22,11 @@ export function parseRecord(bytes: Uint8Array): RecordJson | Reject {
   if (bytes.length > PARSE_LIMIT_BYTES) return tooLarge(bytes.length)
   const text = utf8Text(bytes)
   if (text === undefined) return { kind: 'reject', reason: 'not_utf8', message: 'the record is not UTF-8 text' }
+  return parseRecordText(text)
+}
+
+/** The same for a record that is text already, and is known to be within the limit. */
+export function parseRecordText(text: string): RecordJson | Reject {
   const parsed = parseSafely(text)
   if (typeof parsed === 'string') return { kind: 'reject', reason: 'not_json', message: parsed }
   const { value, unsafeKeys } = parsed
@@ -28,7 +34,18 @@ export function parseRecord(bytes: Uint8Array): RecordJson | Reject {
     return { kind: 'reject', reason: 'wrong_type', message: `the record is ${typeName(value)}, not a JSON object` }
   }
   // Json that is no array is an object: Array.isArray does not narrow a readonly array away.
-  return { kind: 'record', text, value: value as JsonObject, depth: jsonDepth(bytes), unsafeKeys }
+  return { kind: 'record', text, value: value as JsonObject, depth: depthOf(text), unsafeKeys }
+}
+
+/** Counting brackets, of which most records have few, costs a tenth of following them. */
+function depthOf(text: string): number {
+  let brackets = 0
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++brackets > DEPTH_LIMIT) return jsonDepth(Buffer.from(text))
+    }
+  }
+  return brackets
 }
 
 /** What a value is, for a message to a person. */
@@ -64,9 +81,9 @@ function parseSafely(text: string): { readonly value: Json; readonly unsafeKeys:
   }
 }
 
-/** Both keys have these letters, unless one is written as an escape. */
+/** One of these is in both, also where letters of them are written as escapes. */
 function mayHaveUnsafeKeys(json: string): boolean {
-  return json.includes('proto') || json.includes('\\u')
+  return json.includes('__proto__') || json.includes('prototype') || json.includes('\\u00')
 }
 
 /** V8 quotes the text it could not read; a message holds no contents of records. */
