@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Decoded, Format } from '../src/formats/format.ts'
+import type { Decoded, DecodedEvent, Format } from '../src/formats/format.ts'
 import { configuredFormat } from '../src/formats/formats.ts'
 
 /** An example record of a format: `test/fixtures/formats/FORMAT/CASE.txt` holds its bytes, as they are. */
@@ -32,4 +32,14 @@ export function decodeExample(format: Format, bytes: Uint8Array): Decoded {
     timezone: 'Europe/Stockholm',
     now: Date.UTC(2026, 10, 20, 14),
   })
+}
+
+/** What the first event of an example is, by the example's name. */
+export function exampleOf(format: string, name: string): DecodedEvent {
+  const example = casesOf(format).find((each) => each.name === name)
+  if (example === undefined) throw new Error(`format ${format} has no example ${name}`)
+  const decoded = decodeExample(example.format, example.bytes)
+  const first = decoded.kind === 'events' ? decoded.events[0] : undefined
+  if (first === undefined) throw new Error(`example ${name} of ${format} gives no event`)
+  return first
 }

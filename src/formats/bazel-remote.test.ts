@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest'
 import { formatNamed } from './formats.ts'
-import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
-
-function exampleOf(name: string) {
-  const example = casesOf('bazel-remote').find((each) => each.name === name)
-  if (example === undefined) throw new Error(`there is no example ${name}`)
-  const decoded = decodeExample(example.format, example.bytes)
-  if (decoded.kind === 'reject') throw new Error(decoded.message)
-  return decoded.events[0]
-}
+import { decodeExample, exampleOf } from '../../test/format-fixtures.ts'
 
 function rejected(text: string) {
   return decodeExample(formatNamed('bazel-remote'), Buffer.from(text))
@@ -17,7 +9,7 @@ function rejected(text: string) {
 const DIGEST = '6b3a55e0261b0304143f805a24924d0c1c44524821305f31d9277843b8a10f4e'
 
 test('a line of HTTP says what was done with which entry of which store, from where', () => {
-  const put = exampleOf('http-put')
+  const put = exampleOf('bazel-remote', 'http-put')
   expect(put?.category).toEqual(['file'])
   expect(put?.event).toMatchObject({
     '@timestamp': '2026-11-20T13:03:22.000Z',
@@ -25,25 +17,25 @@ test('a line of HTTP says what was done with which entry of which store, from wh
     source: { ip: '203.0.113.45' },
     audit: { resource: [{ type: 'ac', name: DIGEST, namespace: 'main' }] },
   })
-  expect(exampleOf('http-refused')?.event.event.outcome).toBe('failure')
-  expect(exampleOf('http-head')?.event.event.action).toBe('head')
+  expect(exampleOf('bazel-remote', 'http-refused').event.event.outcome).toBe('failure')
+  expect(exampleOf('bazel-remote', 'http-head').event.event.action).toBe('head')
 })
 
 test('a line of gRPC too, without an address', () => {
-  expect(exampleOf('grpc-ac-miss')?.event).toMatchObject({
+  expect(exampleOf('bazel-remote', 'grpc-ac-miss').event).toMatchObject({
     event: { action: 'read', outcome: 'failure', reason: 'NOT FOUND' },
     audit: { resource: [{ type: 'ac', name: DIGEST }] },
   })
-  expect(exampleOf('grpc-write')?.event).toMatchObject({
+  expect(exampleOf('bazel-remote', 'grpc-write').event).toMatchObject({
     event: { action: 'write', outcome: 'success' },
     audit: { resource: [{ type: 'cas', name: DIGEST }] },
   })
-  expect(exampleOf('grpc-read')?.event.source).toBeUndefined()
+  expect(exampleOf('bazel-remote', 'grpc-read').event.source).toBeUndefined()
 })
 
 test('a time without a zone is in the zone of the source, and no time is the time of collecting', () => {
-  expect(exampleOf('http-get')?.trust).toEqual(['time:zone-assumed'])
-  expect(exampleOf('no-time')?.trust).toEqual(['time:collected'])
+  expect(exampleOf('bazel-remote', 'http-get').trust).toEqual(['time:zone-assumed'])
+  expect(exampleOf('bazel-remote', 'no-time').trust).toEqual(['time:collected'])
 })
 
 test('what is no access is refused by name', () => {

@@ -1,21 +1,13 @@
 import { expect, test } from 'vitest'
 import { formatNamed } from './formats.ts'
-import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
-
-function exampleOf(name: string) {
-  const example = casesOf('cef').find((each) => each.name === name)
-  if (example === undefined) throw new Error(`there is no example ${name}`)
-  const decoded = decodeExample(example.format, example.bytes)
-  if (decoded.kind === 'reject') throw new Error(decoded.message)
-  return decoded.events[0]
-}
+import { decodeExample, exampleOf } from '../../test/format-fixtures.ts'
 
 function rejected(text: string) {
   return decodeExample(formatNamed('cef'), Buffer.from(text))
 }
 
 test('keys of the dictionary have their places', () => {
-  const signIn = exampleOf('sign-in')
+  const signIn = exampleOf('cef', 'sign-in')
   expect(signIn?.naturalId).toBe('Example|Gate|gate-1|88213')
   expect(signIn?.event).toMatchObject({
     '@timestamp': '2026-11-20T14:03:22.125Z',
@@ -27,7 +19,7 @@ test('keys of the dictionary have their places', () => {
 })
 
 test('what the device blocked was refused', () => {
-  expect(exampleOf('denied')?.event).toMatchObject({
+  expect(exampleOf('cef', 'denied').event).toMatchObject({
     event: { action: 'blocked', outcome: 'failure', type: ['info', 'denied'], reason: 'no role' },
     url: { original: 'https://shop.example.com/admin' },
     http: { request: { method: 'GET' } },
@@ -35,12 +27,12 @@ test('what the device blocked was refused', () => {
 })
 
 test('custom fields are labels under their own names', () => {
-  expect(exampleOf('custom-fields')?.event.labels).toMatchObject({ environment: 'prod', attempt: '3' })
-  expect(exampleOf('custom-fields')?.event.user).toMatchObject({ id: 'u-41', target: { name: 'ci' } })
+  expect(exampleOf('cef', 'custom-fields').event.labels).toMatchObject({ environment: 'prod', attempt: '3' })
+  expect(exampleOf('cef', 'custom-fields').event.user).toMatchObject({ id: 'u-41', target: { name: 'ci' } })
 })
 
 test('escapes are what they stand for, and a value may hold spaces and lines', () => {
-  const { event } = exampleOf('escapes') ?? {}
+  const { event } = exampleOf('cef', 'escapes') ?? {}
   expect(event?.user?.name).toBe('a=b')
   expect(event?.message).toBe('two words\nand a line')
   expect(event?.labels?.['path']).toBe('back\\slash')

@@ -1,21 +1,13 @@
 import { expect, test } from 'vitest'
 import { formatNamed } from './formats.ts'
-import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
-
-function exampleOf(name: string) {
-  const example = casesOf('cloudevents').find((each) => each.name === name)
-  if (example === undefined) throw new Error(`there is no example ${name}`)
-  const decoded = decodeExample(example.format, example.bytes)
-  if (decoded.kind === 'reject') throw new Error(decoded.message)
-  return decoded.events[0]
-}
+import { decodeExample, exampleOf } from '../../test/format-fixtures.ts'
 
 function rejected(text: string) {
   return decodeExample(formatNamed('cloudevents'), Buffer.from(text))
 }
 
 test('attributes have their places, source and id are the name', () => {
-  const decoded = exampleOf('with-actor')
+  const decoded = exampleOf('cloudevents', 'with-actor')
   expect(decoded?.naturalId).toBe('/shop/orders|A234-1234')
   expect(decoded?.event).toMatchObject({
     '@timestamp': '2026-11-20T14:03:22.125Z',
@@ -25,18 +17,18 @@ test('attributes have their places, source and id are the name', () => {
     trace: { id: '4bf92f3577b34da6a3ce929d0e0e4736' },
     labels: { 'cloudevents.datacontenttype': 'application/json' },
   })
-  expect(exampleOf('no-time')?.trust).toEqual(['time:collected'])
+  expect(exampleOf('cloudevents', 'no-time').trust).toEqual(['time:collected'])
 })
 
 test('data of a known format is read as that, and its own name wins', () => {
-  const decoded = exampleOf('kubernetes-in-data')
+  const decoded = exampleOf('cloudevents', 'kubernetes-in-data')
   expect(decoded?.naturalId).toBe('5f0c/ResponseComplete')
   expect(decoded?.event).toMatchObject({
     event: { action: 'delete', outcome: 'success' },
     user: { name: 'ines@example.com' },
     labels: { 'cloudevents.type': 'io.k8s.audit' },
   })
-  expect(exampleOf('ecs-in-text')?.event.event.action).toBe('read')
+  expect(exampleOf('cloudevents', 'ecs-in-text').event.event.action).toBe('read')
 })
 
 test.each([

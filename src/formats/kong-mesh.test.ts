@@ -1,21 +1,13 @@
 import { expect, test } from 'vitest'
 import { formatNamed } from './formats.ts'
-import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
-
-function exampleOf(name: string) {
-  const example = casesOf('kong-mesh').find((each) => each.name === name)
-  if (example === undefined) throw new Error(`there is no example ${name}`)
-  const decoded = decodeExample(example.format, example.bytes)
-  if (decoded.kind === 'reject') throw new Error(decoded.message)
-  return decoded.events[0]
-}
+import { decodeExample, exampleOf } from '../../test/format-fixtures.ts'
 
 function rejected(text: string) {
   return decodeExample(formatNamed('kong-mesh'), Buffer.from(text))
 }
 
 test('a change of a resource says who, what, in which mesh, and keeps the offset of its time', () => {
-  expect(exampleOf('update')?.event).toMatchObject({
+  expect(exampleOf('kong-mesh', 'update').event).toMatchObject({
     '@timestamp': '2026-11-20T14:03:22.000Z',
     event: { action: 'update', category: ['configuration'], type: ['change'], outcome: 'success', timezone: '+01:00' },
     user: {
@@ -29,17 +21,23 @@ test('a change of a resource says who, what, in which mesh, and keeps the offset
 })
 
 test('the control plane is the system, nobody is anonymous', () => {
-  expect(exampleOf('control-plane-update')?.event.user).toEqual({ kind: 'system', name: 'mesh-system:control-plane' })
-  expect(exampleOf('anonymous')?.event.user?.kind).toBe('anonymous')
+  expect(exampleOf('kong-mesh', 'control-plane-update').event.user).toEqual({
+    kind: 'system',
+    name: 'mesh-system:control-plane',
+  })
+  expect(exampleOf('kong-mesh', 'anonymous').event.user?.kind).toBe('anonymous')
 })
 
 test('a token is a thing that was made, and a user token says for whom', () => {
-  expect(exampleOf('dataplane-token')?.event).toMatchObject({
+  expect(exampleOf('kong-mesh', 'dataplane-token').event).toMatchObject({
     event: { action: 'generate_dataplane_token', category: ['iam'], type: ['creation'] },
     audit: { resource: [{ type: 'token', id: '7b0a4a0e-93a5-4d22-8c3f-2a1f6a0c9b11', parent: 'default' }] },
   })
-  expect(exampleOf('user-token')?.event.user?.target).toEqual({ name: 'noor@example.com' })
-  expect(exampleOf('view-config-dump')?.event.event).toMatchObject({ action: 'view_config_dump', type: ['access'] })
+  expect(exampleOf('kong-mesh', 'user-token').event.user?.target).toEqual({ name: 'noor@example.com' })
+  expect(exampleOf('kong-mesh', 'view-config-dump').event.event).toMatchObject({
+    action: 'view_config_dump',
+    type: ['access'],
+  })
 })
 
 test.each([
