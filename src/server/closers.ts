@@ -19,3 +19,15 @@ export class Closers {
     if (failures.length > 0) throw failures[0]
   }
 }
+
+/** What `start` gives. Where it fails on the way, what it had opened before is closed. */
+export async function whole<T>(start: (closers: Closers) => Promise<T>): Promise<T> {
+  const closers = new Closers()
+  try {
+    return await start(closers)
+  } catch (error) {
+    // The reason is the failure itself, not what closing the rest may add to it.
+    await closers.close().catch(() => undefined)
+    throw error
+  }
+}

@@ -13,7 +13,7 @@ import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
 import { openState, type State } from '../state/state.ts'
 import { createAdmission, journalBound } from './admission.ts'
-import { Closers } from './closers.ts'
+import { type Closers, whole } from './closers.ts'
 import type { Config } from './config.ts'
 import { serveReceivers } from './forward-receivers.ts'
 import { forwardOf, hostOf, linkOptions } from './forward-writer.ts'
@@ -54,15 +54,8 @@ const BEHIND = { who: 'the writer has', hint: 'the writer takes nothing: see the
  * Sources, a journal, and a sender that brings what is in it to a writer (docs/cli.md, forward). No decoding, no ledger, no
  * store. Whatever fails on the way closes what was opened before.
  */
-export async function startForwarder(options: ForwarderOptions): Promise<Forwarder> {
-  const closers = new Closers()
-  try {
-    return await start(options, closers)
-  } catch (error) {
-    // The reason is the failure itself, not what closing the rest may add to it.
-    await closers.close().catch(() => undefined)
-    throw error
-  }
+export function startForwarder(options: ForwarderOptions): Promise<Forwarder> {
+  return whole((closers) => start(options, closers))
 }
 
 async function start(options: ForwarderOptions, closers: Closers): Promise<Forwarder> {

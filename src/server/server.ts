@@ -10,7 +10,7 @@ import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
 import { tlsServerOptions } from '../lib/tls.ts'
 import { readRun } from '../state/run-file.ts'
-import { Closers } from './closers.ts'
+import { type Closers, whole } from './closers.ts'
 import type { Config } from './config.ts'
 import { type Foundation, openFoundation } from './foundation.ts'
 import { listen } from './listen.ts'
@@ -47,15 +47,8 @@ const READY_MS = 10_000
  * Puts the parts together, in the order in which data flows: what is on the disk, the write path, sources, API. Whatever
  * fails on the way closes what was opened before.
  */
-export async function startServer(options: ServerOptions): Promise<Server> {
-  const closers = new Closers()
-  try {
-    return await start(options, closers)
-  } catch (error) {
-    // The reason is the failure itself, not what closing the rest may add to it.
-    await closers.close().catch(() => undefined)
-    throw error
-  }
+export function startServer(options: ServerOptions): Promise<Server> {
+  return whole((closers) => start(options, closers))
 }
 
 async function start(options: ServerOptions, closers: Closers): Promise<Server> {
