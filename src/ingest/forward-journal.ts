@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Receipt } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { PARSE_LIMIT_BYTES } from '../formats/limits.ts'
@@ -105,6 +106,8 @@ function tagEnd(view: Buffer): number {
 /** One byte more than decoders read: they know it as too large, and the rest would only be carried. */
 const KEPT_BYTES = PARSE_LIMIT_BYTES + 1
 const LONGEST_WAY = 512
+/** A batch takes 4096. */
+const LONGEST_NAME = 512
 
 function forwardedOf(
   { bytes, format, options, naturalId, fallbackId, origin }: SourceRecord,
@@ -119,9 +122,14 @@ function forwardedOf(
     ...(options !== undefined && { options }),
     ...((origin?.authenticated === false || !source.authenticated) && { authenticated: false }),
     ...(origin?.way !== undefined && { way: origin.way.slice(0, LONGEST_WAY) }),
-    ...(name !== undefined && { naturalId: name }),
-    ...(fallbackId !== undefined && { fallbackId }),
+    ...(name !== undefined && { naturalId: bounded(name) }),
+    ...(fallbackId !== undefined && { fallbackId: bounded(fallbackId) }),
   }
+}
+
+/** Senders choose names too (an Idempotency-Key, a document's id): a long one names no less by its hash. */
+function bounded(name: string): string {
+  return name.length <= LONGEST_NAME ? name : `sha256:${hash('sha256', name, 'base64url')}`
 }
 
 function frameOf(

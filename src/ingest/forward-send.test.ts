@@ -4,7 +4,7 @@ import { type ManualClock, manualClock } from '../../test/manual-clock.ts'
 import { createFeed } from '../journal/feed.ts'
 import { openJournal } from '../journal/journal.ts'
 import { realFiles } from '../lib/real-files.ts'
-import { type BatchHeader, parseBatch } from '../sources/forward-batch.ts'
+import { type BatchHeader, type ForwardedRecord, parseBatch } from '../sources/forward-batch.ts'
 import type { SourceRecord } from '../sources/source.ts'
 import { ForwardCursors, forwardEmit, tagOf } from './forward-journal.ts'
 import type { LinkAnswer, WriterLink } from './forward-link.ts'
@@ -17,6 +17,8 @@ const SOURCE = { name: 'app', stream: 'default', authenticated: true }
 class FarWriter implements WriterLink {
   readonly taken = new Map<number, string[]>()
   readonly headers: BatchHeader[] = []
+  readonly records: ForwardedRecord[] = []
+  readonly sizes: number[] = []
   next: LinkAnswer | undefined
 
   position(epoch: number): Promise<LinkAnswer> {
@@ -28,6 +30,8 @@ class FarWriter implements WriterLink {
     if (answer !== undefined) return Promise.resolve(answer)
     const { header, frames } = parseBatch(Buffer.concat(parts))
     this.headers.push(header)
+    this.records.push(...frames.flatMap(({ records }) => records))
+    this.sizes.push(parts.reduce((sum, part) => sum + part.length, 0))
     const texts = this.#of(header.epoch)
     if (header.from - (header.lost ?? 0) > texts.length + 1) {
       return Promise.resolve({ kind: 'expects', n: texts.length })
@@ -93,6 +97,7 @@ async function aForwarder(far: FarWriter, options: { folder?: string; fileBytes?
     sender,
     saved,
     lines,
+    emit,
     take: (...texts: readonly string[]) => emit(texts.map(recordOf), { cursor: `after ${texts.at(-1)}` }),
     start(): void {
       running = sender.run(ended.signal)
@@ -138,6 +143,35 @@ test('a frame that is larger than a batch goes in several', async () => {
 
   expect(far.taken.get(EPOCH)).toEqual(texts)
   expect(far.headers.length).toBeGreaterThan(2)
+})
+
+test('a name of any length that a sender chose holds nothing up, and stays a name', async () => {
+  const far = new FarWriter()
+  const host = await aForwarder(far)
+  const long = 'id'.repeat(5000)
+  await host.emit([{ ...recordOf('a'), naturalId: long, fallbackId: long }], { idempotencyKey: 'key'.repeat(3000) })
+  await host.emit([{ ...recordOf('b'), fallbackId: long }])
+  await host.emit([{ ...recordOf('c'), fallbackId: `${long}c` }])
+  await host.emit([{ ...recordOf('d'), fallbackId: long }])
+  host.start()
+  await until(host.clock, () => host.sender.numbering.acked === 4)
+
+  expect(far.taken.get(EPOCH)).toEqual(['a', 'b', 'c', 'd'])
+  const [, b, c, d] = far.records.map(({ fallbackId }) => fallbackId)
+  expect(b).toMatch(/^sha256:/)
+  expect([b === d, b === c]).toEqual([true, false])
+})
+
+test('a batch of many names is no larger than a writer takes', async () => {
+  const far = new FarWriter()
+  const host = await aForwarder(far, { fileBytes: 64 << 20 })
+  const name = '\u0001'.repeat(500)
+  const records = Array.from({ length: 10_000 }, () => ({ ...recordOf('a'), naturalId: name, fallbackId: name }))
+  await host.emit(records)
+  host.start()
+  await until(host.clock, () => host.sender.numbering.acked === records.length)
+
+  expect(Math.max(...far.sizes)).toBeLessThan(32 << 20)
 })
 
 test('what the writer had before a start is not sent again', async () => {

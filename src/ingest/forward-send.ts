@@ -1,7 +1,7 @@
 import type { Feed } from '../journal/feed.ts'
 import type { Journal } from '../journal/journal.ts'
 import { type Clock, pause } from '../lib/clock.ts'
-import { BATCH_RECORDS, batchParts, type ForwardedFrame } from '../sources/forward-batch.ts'
+import { BATCH_RECORDS, batchParts, type ForwardedFrame, type ForwardedRecord } from '../sources/forward-batch.ts'
 import { frameIn } from './forward-journal.ts'
 import type { LinkAnswer, WriterLink } from './forward-link.ts'
 
@@ -180,12 +180,18 @@ async function* piecesOf(frames: ReturnType<Feed['follow']>, from: number): Asyn
     for (let at = Math.max(0, from - firstFeed); at < records.length;) {
       let [end, bytes] = [at, 0]
       while (end < records.length && end - at < PIECE_RECORDS && (end === at || bytes < PIECE_BYTES)) {
-        bytes += records[end++]?.bytes.length ?? 0
+        bytes += sizeOf(records[end++])
       }
       yield { feed: firstFeed + at, frame: { ...frame, records: records.slice(at, end) }, bytes }
       at = end
     }
   }
+}
+
+/** What it takes in a batch at most: JSON writes a letter of a name with six. */
+function sizeOf(record: ForwardedRecord | undefined): number {
+  const { bytes, naturalId = '', fallbackId = '' } = record ?? { bytes: '' }
+  return bytes.length + 6 * (naturalId.length + fallbackId.length)
 }
 
 /** Whatever is durable already goes together, within bounds; nothing waits for more. */
