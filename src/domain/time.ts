@@ -4,13 +4,13 @@ export type Micros = number
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)$/
 
 /** As most times come; the 29th and later are looked at below, since not every month has them. */
-const PLAIN = /^\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}(?:\d{3})?Z$/
+const PLAIN = /^\d{4}-\d\d-(?:[01]\d|2[0-8])T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z$/
 
 /** Reads an RFC 3339 time with any offset; digits beyond the microsecond are cut. Undefined for anything else. */
 export function parseTime(text: string): Micros | undefined {
   if (!PLAIN.test(text)) return parseAny(text)
   const [ms, micros] =
-    text.length === 24 ? [Date.parse(text), 0] : [Date.parse(`${text.slice(0, 23)}Z`), Number(text.slice(23, 26))]
+    text.length < 27 ? [Date.parse(text), 0] : [Date.parse(`${text.slice(0, 23)}Z`), Number(text.slice(23, 26))]
   return Number.isNaN(ms) ? parseAny(text) : ms * 1000 + micros
 }
 
@@ -43,8 +43,25 @@ export function timeAsRead(text: string, micros: Micros): string {
 export function formatTime(micros: Micros): string {
   const ms = Math.floor(micros / 1000)
   const rest = micros - ms * 1000
-  const text = new Date(ms).toISOString()
-  return rest === 0 ? text : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+  const day = Math.floor(ms / DAY_MS)
+  if (day !== latest.day) latest = { day, text: new Date(ms).toISOString().slice(0, -'00:00:00.000Z'.length) }
+  const second = Math.floor(ms / 1000) - day * 86_400
+  const time = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`
+  const fraction = three(ms - Math.floor(ms / 1000) * 1000)
+  return `${latest.text}${time}.${fraction}${rest === 0 ? '' : three(rest)}Z`
+}
+
+const DAY_MS = 86_400_000
+
+/** The day of the time that was written last, up to its `T`: most times are of the same day as the one before. */
+let latest = { day: NaN, text: '' }
+
+function two(number: number): string {
+  return number < 10 ? `0${number}` : `${number}`
+}
+
+function three(number: number): string {
+  return number < 100 ? `0${two(number)}` : `${number}`
 }
 
 /** RFC 3339 in UTC with exactly milliseconds, as leaves have it. */

@@ -55,7 +55,10 @@ function authLogFor({ services = [] }: AuthLogOptions): Format {
         ...(kept.originalBase64 !== undefined && { originalBase64: kept.originalBase64 }),
         ...(truncated.length > 0 && { truncated }),
       }
-      return { kind: 'events', events: Array.from({ length: repeats.events }, () => decoded) }
+      return {
+        kind: 'events',
+        events: repeats.events === 1 ? [decoded] : Array.from({ length: repeats.events }, () => decoded),
+      }
     },
   }
 }
@@ -80,9 +83,12 @@ function factsOf({ program, message }: SyslogLine): Facts {
 
 /** As an action of the leaf may be written: `/usr/sbin/CRON` → `cron`. */
 function plainName(program = ''): string {
+  if (PLAIN_NAME.test(program)) return program
   const [name = ''] = program.toLowerCase().split('/').slice(-1)
   return name.replaceAll(/[^a-z0-9._:-]/g, '-').replace(/^[._:-]+/, '')
 }
+
+const PLAIN_NAME = /^[a-z0-9][a-z0-9._:-]*$/
 
 interface Setting {
   readonly context: DecodeContext

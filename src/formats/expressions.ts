@@ -4,6 +4,7 @@ import { RE2JS } from 're2js'
 import { AuditError } from '../domain/errors.ts'
 import type { Json, JsonObject } from '../domain/event.ts'
 import { DEPTH_LIMIT } from './limits.ts'
+import { isObject } from './loose.ts'
 
 /**
  * JSONPath (RFC 9535) and CEL (cel.dev) from a configuration, over records that somebody else wrote. Patterns may come from
@@ -19,8 +20,22 @@ export function jsonPath(text: string, where: string): Select {
   } catch (cause) {
     throw wrong(where, `${text} is no JSONPath: ${reasonOf(cause)}`, cause)
   }
+  const names = NAMES_ONLY.test(text) ? text.split('.').slice(1) : undefined
+  if (names !== undefined) return (record) => memberAt(record, names)
   // What was parsed from JSON holds JSON, and that is all that comes out of it.
   return (record) => query.query(record as JSONValue).values() as Json[]
+}
+
+/** `$.user.name`: one place at most, which is found without an engine. Most paths are such. */
+const NAMES_ONLY = /^\$(?:\.[A-Za-z_][A-Za-z0-9_]*)+$/
+
+function memberAt(record: JsonObject, names: readonly string[]): readonly Json[] {
+  let at: Json | undefined = record
+  for (const name of names) {
+    if (!isObject(at) || !Object.hasOwn(at, name)) return []
+    at = at[name]
+  }
+  return at === undefined ? [] : [at]
 }
 
 /**

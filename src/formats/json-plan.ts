@@ -19,6 +19,8 @@ export interface Plan {
 export interface Member {
   /** Of the event. */
   readonly path: string
+  /** The path in single names, as long as no member's path lies within another's; else as one name with dots. */
+  readonly names: readonly string[]
   /** Undefined where the record says nothing of it. Throws AuditError `bad_request` where it cannot be that field. */
   value(record: JsonObject): Json | undefined
 }
@@ -72,16 +74,21 @@ export function planOf(given: unknown): Plan {
     throw wrong('map', 'event.action is not mapped: say what was done, or { value: … } for always the same')
   }
   const ids = id === undefined ? [] : [id].flat().map((path) => jsonPath(path, 'id'))
+  const paths = Object.keys(map)
+  const isApart = paths.every((path) => !paths.some((other) => other.startsWith(`${path}.`)))
   return {
     ...(items !== undefined && { items: jsonPath(items, 'items') }),
     ...(ids.length > 0 && { id: (record: JsonObject) => ids.flatMap((select) => select(record)) }),
-    members: Object.entries(map).map(([path, rule]) => memberOf(path, rule, `map.${path}`)),
+    members: Object.entries(map).map(([path, rule]) => ({
+      ...memberOf(path, rule, `map.${path}`),
+      names: isApart ? path.split('.') : [path],
+    })),
   }
 }
 
 const OURS = /^(?:whodid|event\.(?:id|ingested|original))(?:\.|$)/
 
-function memberOf(path: string, rule: Rule, where: string): Member {
+function memberOf(path: string, rule: Rule, where: string): Omit<Member, 'names'> {
   if (OURS.test(path)) throw wrong(where, `${path} is set by whodid alone${path === 'event.id' ? ': use id' : ''}`)
   const field = declaredField(path)
   if (field === undefined || field.aliases.includes(path)) {

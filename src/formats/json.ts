@@ -71,13 +71,13 @@ function decodedOf({ value, text }: RecordJson, plan: Plan, context: DecodeConte
 }
 
 function eventOf(item: JsonObject, text: string, plan: Plan, context: DecodeContext): DecodedEvent | Reject {
-  const fields: [string, Json][] = []
+  const fields: Tree = {}
   for (const member of plan.members) {
     const found = valueOf(member, item)
     if (isReject(found)) return found
-    if (found !== undefined) fields.push([member.path, found])
+    if (found !== undefined) put(fields, member.names, found)
   }
-  const shaped = shapedEvent(Object.fromEntries(fields))
+  const shaped = shapedEvent(fields)
   if (shaped.kind === 'reject') return shaped
   const { '@timestamp': said, labels, ...rest } = shaped.event
   const count = isObject(labels) ? Object.keys(labels).length : 0
@@ -107,6 +107,20 @@ function eventOf(item: JsonObject, text: string, plan: Plan, context: DecodeCont
     ...(naturalId !== undefined && naturalId !== '' && { naturalId }),
     ...(trust.length > 0 && { trust }),
   }
+}
+
+interface Tree {
+  [name: string]: Json | Tree
+}
+
+/** The names are those of declared fields, and none lies within another: what is there before the last is a tree. */
+function put(fields: Tree, names: readonly string[], value: Json): void {
+  let tree = fields
+  for (const name of names.slice(0, -1)) {
+    // As said above.
+    tree = (tree[name] ??= {}) as Tree
+  }
+  tree[names.at(-1) ?? ''] = value
 }
 
 /** What a field is in a record; undefined where the record says nothing of it. */

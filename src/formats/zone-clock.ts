@@ -16,6 +16,8 @@ interface WallTime {
 type YearlessTime = Omit<WallTime, 'year'>
 
 const SLOT_MS = 15 * 60_000
+/** Less than half a year: the same day of any other year is further away. */
+const SURELY_NEAREST_MS = 180 * 86_400_000
 /** Offsets of a year in quarters of an hour, for one zone. */
 const MOST_OFFSETS = 40_000
 
@@ -53,11 +55,13 @@ function createZoneClock(zone: string): ZoneClock {
   return {
     micros,
     nearest(time, nowMs) {
+      const distance = (each: Micros): number => Math.abs(each / 1000 - nowMs)
       const thisYear = new Date(nowMs).getUTCFullYear()
+      const inThis = micros({ ...time, year: thisYear })
+      if (inThis !== undefined && distance(inThis) < SURELY_NEAREST_MS) return inThis
       const isLeapDay = time.month === 2 && time.day === 29
       const years = isLeapDay ? leapYearsAround(thisYear) : [thisYear - 1, thisYear, thisYear + 1]
       const found = years.map((year) => micros({ ...time, year })).filter((each) => each !== undefined)
-      const distance = (each: Micros): number => Math.abs(each / 1000 - nowMs)
       return found.toSorted((a, b) => distance(a) - distance(b))[0]
     },
   }
