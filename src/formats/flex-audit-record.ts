@@ -51,9 +51,12 @@ function inEither(first: JsonObject | undefined, second: JsonObject, name: strin
 /** The value of a key, also where it is spelled `cluster_id` for `cluster-id`. Null is nothing. */
 export function valueIn(record: JsonObject | undefined, name: string): Json | undefined {
   if (record === undefined) return undefined
-  if (Object.hasOwn(record, name)) return record[name] ?? undefined
+  const value = record[name]
+  // Most are not there; what is there may still be inherited.
+  if (value !== undefined && Object.hasOwn(record, name)) return value ?? undefined
   const other = otherSpelling(name)
-  return other !== name && Object.hasOwn(record, other) ? (record[other] ?? undefined) : undefined
+  const otherValue = other === name ? undefined : record[other]
+  return otherValue !== undefined && Object.hasOwn(record, other) ? (otherValue ?? undefined) : undefined
 }
 
 /** Looked up some sixty times a record, so what was made once is kept; nouns of actions are the record's own, so not all. */
@@ -86,13 +89,19 @@ function withoutColon(word: string): string | undefined {
   return name === '' ? undefined : name
 }
 
+const NO_TEXTS: readonly string[] = []
+
 /** Texts of a list or a set, or one text. */
 export function textsIn(record: JsonObject | undefined, name: string): readonly string[] {
   const value = valueIn(record, name)
-  const items: readonly Json[] = Array.isArray(value) ? value : value === undefined ? [] : [value]
-  return items.flatMap((item) =>
-    typeof item === 'number' ? [String(item)] : typeof item === 'string' && item ? [item] : [],
-  )
+  if (value === undefined) return NO_TEXTS
+  const items: readonly Json[] = Array.isArray(value) ? value : [value]
+  const texts: string[] = []
+  for (const item of items) {
+    if (typeof item === 'number') texts.push(String(item))
+    else if (typeof item === 'string' && item !== '') texts.push(item)
+  }
+  return texts
 }
 
 /** `create-topic` of `mutation/create-topic`. */

@@ -3,9 +3,11 @@ import { declaredField } from '../domain/fields.ts'
 
 /** Where an attribute goes in an event. */
 export interface Place {
-  readonly path: readonly string[]
-  /** The path as one text. */
+  readonly parents: readonly string[]
+  readonly name: string
+  /** The path as one text, as it is noted of an attribute of the field's own name, and of one that only means the same. */
   readonly key: string
+  readonly meantKey: string
   readonly type: FieldType
   readonly isList: boolean
   /** The attribute has the field's own name: it is preferred to one that only means the same. */
@@ -93,11 +95,8 @@ function findPlace(attribute: string): Place | undefined {
   if (field.below !== undefined || field.open === true) return undefined
   const list = LISTS.find((each) => target.startsWith(`${each}.`))
   const path = list === undefined ? target : `${list}.0${target.slice(list.length)}`
-  return {
-    path: path.split('.'),
-    key: path,
-    type: field.type,
-    isList: field.array === true,
-    isOwn: target === attribute,
-  }
+  const parents = path.split('.')
+  const name = parents.pop() ?? ''
+  const isOwn = target === attribute
+  return { parents, name, key: path, meantKey: `~${path}`, type: field.type, isList: field.array === true, isOwn }
 }

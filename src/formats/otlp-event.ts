@@ -178,7 +178,7 @@ function pathOf(url: string | undefined): string | undefined {
 function orchestratorOf(record: OtlpRecord, said: JsonObject, context: DecodeContext): JsonObject {
   const own = objectIn(said, 'orchestrator')
   const cluster = context.cluster === undefined ? objectIn(own, 'cluster') : { name: context.cluster }
-  const isKubernetes = own !== undefined && [...record.resource.keys()].some((name) => name.startsWith('k8s.'))
+  const isKubernetes = own !== undefined && record.resource.keys().some((name) => name.startsWith('k8s.'))
   const type = stringIn(own, 'type') ?? (isKubernetes ? 'kubernetes' : undefined)
   return dropEmpty({ ...own, cluster, type })
 }

@@ -48,20 +48,24 @@ export function fieldsOfAttributes(groups: readonly ReadonlyMap<string, Json>[])
 }
 
 /** False where another attribute has said it. */
-function put(tree: FieldTree, { path, key, isOwn }: Place, value: Json, own: Set<string>): boolean {
+function put(
+  tree: FieldTree,
+  { parents, name: last, key, meantKey, isOwn }: Place,
+  value: Json,
+  own: Set<string>,
+): boolean {
   let at = tree
-  for (const name of path.slice(0, -1)) {
+  for (const name of parents) {
     const below = Object.hasOwn(at, name) ? at[name] : undefined
     // Objects in the tree are its own: values of fields are texts, numbers and lists.
     const next = typeof below === 'object' && below !== null && !Array.isArray(below) ? (below as FieldTree) : {}
     at[name] = next
     at = next
   }
-  const last = path.at(-1) ?? ''
   // In one group the field's own name wins, wherever it stands; of equals the first.
-  if (Object.hasOwn(at, last) && (!isOwn || own.has(key) || !own.has(`~${key}`))) return false
+  if (Object.hasOwn(at, last) && (!isOwn || own.has(key) || !own.has(meantKey))) return false
   at[last] = value
-  own.add(isOwn ? key : `~${key}`)
+  own.add(isOwn ? key : meantKey)
   return true
 }
 
@@ -113,8 +117,6 @@ function addLabel(labels: Map<string, string>, name: string, value: Json): boole
 }
 
 function labelName(name: string): string {
-  return name
-    .slice(0, 200)
-    .replace(/^labels\./, '')
-    .replaceAll('.', '_')
+  const short = name.slice(0, 200)
+  return (short.startsWith('labels.') ? short.slice('labels.'.length) : short).replaceAll('.', '_')
 }

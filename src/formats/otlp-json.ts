@@ -40,7 +40,7 @@ function logRecordOf(record: JsonObject): Omit<OtlpRecord, 'resource' | 'scopeNa
     severity: Number(bigIn(record, 'severityNumber') ?? 0n),
     severityText: stringIn(record, 'severityText') ?? '',
     body: valueOf(body, 1),
-    bodyBytes: bytesOfBody(body),
+    rawBody: rawBodyOf(body),
     attributes: attributesOf(record),
     droppedAttributes: Number(bigIn(record, 'droppedAttributesCount') ?? 0n),
     traceId: hexIn(record, 'traceId'),
@@ -53,6 +53,8 @@ function logRecordOf(record: JsonObject): Omit<OtlpRecord, 'resource' | 'scopeNa
 function timeIn(record: JsonObject, name: string): Micros | undefined {
   const value = Object.hasOwn(record, name) ? record[name] : undefined
   if (typeof value === 'number') return value >= 1000 && value < 2 ** 64 ? Math.round(value / 1000) : undefined
+  // As all times since 1970 are. Without the last three digits they are microseconds.
+  if (typeof value === 'string' && /^[1-9]\d{3,18}$/.test(value)) return Number(value.slice(0, -3))
   return microsOf(bigIn(record, name) ?? 0n)
 }
 
@@ -68,9 +70,9 @@ function hexIn(record: JsonObject, name: string): string {
   return /^[0-9a-fA-F]{1,32}$/.test(value) ? value.toLowerCase() : ''
 }
 
-function bytesOfBody(body: JsonObject | undefined): Uint8Array | undefined {
+function rawBodyOf(body: JsonObject | undefined): OtlpRecord['rawBody'] {
   const text = stringIn(body, 'stringValue')
-  if (text !== undefined) return Buffer.from(text)
+  if (text !== undefined) return text
   const bytes = stringIn(body, 'bytesValue')
   return bytes === undefined ? undefined : Buffer.from(bytes, 'base64')
 }
@@ -93,7 +95,8 @@ function keyValuesOf(holder: JsonObject | undefined, name: string, depth: number
 /** AnyValue: an object with one key that says the type. */
 function valueOf(value: JsonObject | undefined, depth: number): Json | undefined {
   if (value === undefined || depth > VALUE_DEPTH_LIMIT) return undefined
-  for (const [type, inside] of Object.entries(value)) {
+  for (const type in value) {
+    const inside = value[type]
     if (type === 'stringValue' || type === 'bytesValue') return typeof inside === 'string' ? inside : undefined
     if (type === 'boolValue') return typeof inside === 'boolean' ? inside : undefined
     if (type === 'doubleValue') return typeof inside === 'number' || typeof inside === 'string' ? inside : undefined
@@ -109,6 +112,8 @@ function valueOf(value: JsonObject | undefined, depth: number): Json | undefined
 }
 
 function intOf(value: JsonObject): Json | undefined {
+  const said = value['intValue']
+  if (typeof said === 'string' && /^[1-9]\d{0,14}$/.test(said)) return Number(said)
   const number = bigIn(value, 'intValue')
   return number === undefined ? undefined : wholeNumber(number)
 }

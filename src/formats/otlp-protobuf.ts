@@ -83,7 +83,7 @@ function logRecordOf(bytes: Uint8Array): Omit<OtlpRecord, 'resource' | 'scopeNam
     severity,
     severityText,
     body: body.json,
-    bodyBytes: body.bytes,
+    rawBody: body.bytes,
     attributes,
     droppedAttributes,
     traceId,

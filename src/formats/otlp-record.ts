@@ -8,8 +8,8 @@ export interface OtlpRecord {
   readonly severity: number
   readonly severityText: string
   readonly body: Json | undefined
-  /** The body's own bytes, where it is a text or bytes: what `body: FORMAT` reads. */
-  readonly bodyBytes: Uint8Array | undefined
+  /** The body as it was sent, where it is a text or bytes: what `body: FORMAT` reads. A text stands for its UTF-8. */
+  readonly rawBody: string | Uint8Array | undefined
   readonly attributes: ReadonlyMap<string, Json>
   readonly droppedAttributes: number
   /** Lower case hex; empty where there is none. */

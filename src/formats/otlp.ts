@@ -57,7 +57,14 @@ function otlpFormat(inner: Format | undefined): Format {
   }
 }
 
-type Read = { readonly kind: 'one'; readonly record: OtlpRecord } | { readonly kind: 'several' } | Reject
+type Read = One | { readonly kind: 'several' } | Reject
+
+interface One {
+  readonly kind: 'one'
+  readonly record: OtlpRecord
+  /** The record as it was sent, where that is JSON. */
+  readonly text?: string
+}
 
 function readRecord(bytes: Uint8Array): Read {
   if (encodingOf(bytes) === 'protobuf') return readProtobufRecord(bytes)
@@ -67,20 +74,18 @@ function readRecord(bytes: Uint8Array): Read {
     const message = `the record is nested ${parsed.depth} deep; at most ${DEPTH_LIMIT} is taken`
     return { kind: 'reject', reason: 'too_deep', message }
   }
-  return oneOrSeveral(readJson(parsed.value))
+  const record = readJson(parsed.value)
+  return record === undefined ? { kind: 'several' } : { kind: 'one', record, text: parsed.text }
 }
 
 function readProtobufRecord(bytes: Uint8Array): Read {
   try {
-    return oneOrSeveral(readProtobuf(bytes))
+    const record = readProtobuf(bytes)
+    return record === undefined ? { kind: 'several' } : { kind: 'one', record }
   } catch (error) {
     if (!(error instanceof BrokenProtobuf)) throw error
     return { kind: 'reject', reason: 'wrong_type', message: `the record is no LogsData of OTLP: ${error.message}` }
   }
-}
-
-function oneOrSeveral(record: OtlpRecord | undefined): Read {
-  return record === undefined ? { kind: 'several' } : { kind: 'one', record }
 }
 
 /** One record, so one verdict: a log record that cannot be taken refuses all. The `otlp` source hands them on one by one. */
@@ -119,7 +124,7 @@ function spread(bytes: Uint8Array): readonly (Uint8Array | Reject)[] {
 const MOST_IN_ONE = 10_000
 
 function decodeRecord(
-  { record }: { readonly record: OtlpRecord },
+  { record, text }: One,
   bytes: Uint8Array,
   inner: Format | undefined,
   context: DecodeContext,
@@ -128,7 +133,7 @@ function decodeRecord(
   const refusal = claimOf(record)
   if (refusal !== undefined) return refusal
   const decoded = otlpEvent(record, context)
-  const { original, kept } = originalOf(bytes)
+  const { original, kept } = originalOf(bytes, text)
   const truncated = [...(decoded.truncated ?? []), ...(kept.truncated ?? [])]
   const event = { ...decoded.event, event: { ...decoded.event.event, ...original } }
   return { kind: 'events', events: [{ ...decoded, ...kept, event, ...(truncated.length > 0 && { truncated }) }] }
@@ -136,19 +141,20 @@ function decodeRecord(
 
 /** The record in the body is what is kept: the same record that comes another way is the same event. */
 function decodeBody(record: OtlpRecord, inner: Format, context: DecodeContext): Decoded {
-  const { body, bodyBytes } = record
+  const { body, rawBody } = record
   if (body === undefined) {
     const message = 'the log record has no body, and the source says that its body is the record'
     return { kind: 'reject', reason: 'missing_field', path: 'body', message }
   }
-  return inner.decode(bodyBytes ?? Buffer.from(JSON.stringify(body)), context)
+  const raw = rawBody ?? JSON.stringify(body)
+  return inner.decode(typeof raw === 'string' ? Buffer.from(raw) : raw, context)
 }
 
 /** Nobody but us says what whodid did. */
 function claimOf({ attributes, resource, scope }: OtlpRecord): Reject | undefined {
   for (const group of [attributes, scope, resource]) {
     for (const name of group.keys()) {
-      if (!/^whodid(?:\.|$)/.test(name)) continue
+      if (!name.startsWith('whodid') || !/^whodid(?:\.|$)/.test(name)) continue
       const message = 'attributes whodid.* are set by whodid alone: leave them out'
       return { kind: 'reject', reason: 'claims_whodid', path: 'whodid', message }
     }
@@ -161,9 +167,9 @@ function claimOf({ attributes, resource, scope }: OtlpRecord): Reject | undefine
 }
 
 /** JSON as it is; protobuf is no text, so its bytes are kept as base64. */
-function originalOf(bytes: Uint8Array): Pick<RecordText, 'original' | 'kept'> {
-  if (encodingOf(bytes) === 'json') return recordText(bytes)
+function originalOf(bytes: Uint8Array, text: string | undefined): Pick<RecordText, 'original' | 'kept'> {
   const isLong = bytes.length > RECORD_LIMIT_BYTES
+  if (text !== undefined) return isLong ? recordText(bytes) : { original: { original: text }, kept: {} }
   const taken = isLong ? bytes.subarray(0, RECORD_LIMIT_BYTES) : bytes
   const originalBase64 = Buffer.from(taken.buffer, taken.byteOffset, taken.length).toString('base64')
   const truncated: Truncation[] = [{ path: 'event.original', bytes: bytes.length, reason: 'record_limit' }]

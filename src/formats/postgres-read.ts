@@ -3,7 +3,7 @@ import { parseCsvlog } from './postgres-csv.ts'
 import { jsonLine } from './postgres-json.ts'
 import type { PostgresLine } from './postgres-line.ts'
 import type { StderrReader } from './postgres-stderr.ts'
-import { parseRecord } from './record-json.ts'
+import { parseRecordText } from './record-json.ts'
 
 /** One message of a server, told by its looks: JSON, csvlog, or a line of stderr. Undefined: none of them. */
 export function parsePostgres(text: string, stderr: StderrReader): PostgresLine | undefined {
@@ -33,6 +33,6 @@ function jsonOf(text: string): JsonObject | undefined {
 const LONG = 250_000
 
 function parsed(text: string): JsonObject | undefined {
-  const record = parseRecord(Buffer.from(text))
+  const record = parseRecordText(text)
   return record.kind === 'reject' ? undefined : record.value
 }
