@@ -102,7 +102,13 @@ export function startSources(deps: SourcesDeps): Sources {
       const entry = known.get(name)
       if (entry === undefined) return undefined
       const emit = writer.emitFor({ ...entry.info, replays: true })
-      return { emit, formatNow: (format) => entry.config && formatNow(entry.config, format) }
+      const { cluster, timezone } = entry.info
+      return {
+        emit,
+        formatNow: (format) => entry.config && formatNow(entry.config, format),
+        ...(cluster !== undefined && { cluster }),
+        ...(timezone !== undefined && { timezone }),
+      }
     },
     stopped: Promise.all(running).then(() => undefined),
   }
@@ -196,9 +202,17 @@ function refuseCertificate({ name, kind, clientCertificate }: SourceConfig): voi
 /**
  * A secret, from where the configuration says that it is.
  *
- * @param owner Names it in the message: `source bastion`. Throws `invalid_config` when it is not there.
+ * @param owner Names it in the message: `source bastion`. Throws `invalid_config` when it is not there, or is empty.
  */
 export function secretOf(owner: string, ref: SecretRef): string {
+  const secret = readSecret(owner, ref)
+  if (secret !== '') return secret
+  const where = 'env' in ref ? ref.env : ref.file
+  const hint = 'who shows none at all would be let in: write the secret there'
+  throw new AuditError('invalid_config', `a secret of ${owner}: ${where} is empty`, { hint })
+}
+
+function readSecret(owner: string, ref: SecretRef): string {
   if ('env' in ref) {
     const value = process.env[ref.env]
     if (value !== undefined) return value
