@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js'
-import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js'
+import type { sendUnaryData, ServerInterceptor, ServerUnaryCall } from '@grpc/grpc-js'
+import { Metadata, Server, ServerCredentials, ServerInterceptingCall, status } from '@grpc/grpc-js'
 import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { TlsFiles } from '../lib/tls.ts'
@@ -38,6 +38,8 @@ export const otlpGrpcConfig: z.ZodType<OtlpGrpcConfig> = z
 
 const MAX_CONNECTIONS = 256
 const MAX_STREAMS = 32
+/** Calls over all connections whose requests are read or worked on: beyond it senders are told to come again. */
+const MAX_CALLS = 32
 /** As for a request over HTTP (docs/architecture.md, Intake), after inflation. */
 const MAX_REQUEST_BYTES = 32 << 20
 const RETRY_MS = 1000
@@ -50,8 +52,9 @@ export function createOtlpGrpc(config: OtlpGrpcConfig, deps: SourceDeps): Source
       const server = new Server({
         'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
         'grpc.max_concurrent_streams': MAX_STREAMS,
+        interceptors: [doorkeeper(token)],
       })
-      server.addService(LOGS_SERVICE, { Export: exporter(config.options, token, emit, signal) })
+      server.addService(LOGS_SERVICE, { Export: exporter(config.options, emit, signal) })
       // The sockets are ours, so that TLS, its renewal and its clients are those of all listeners.
       const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
       const listener = { ...config, maxConnections: config.limits?.connections ?? MAX_CONNECTIONS, alpn: 'h2' }
@@ -77,18 +80,56 @@ const LOGS_SERVICE = {
   },
 } as const
 
+/** Stands before the request is read: who is not known, and who comes when there is no room, takes no memory. */
+function doorkeeper(token: Buffer | undefined): ServerInterceptor {
+  let calls = 0
+  return (_method, call) => {
+    let isIn = false
+    const leave = (): void => {
+      if (isIn) calls--
+      isIn = false
+    }
+    return new ServerInterceptingCall(call, {
+      start(next) {
+        next({
+          onReceiveMetadata(metadata, letIn) {
+            if (token !== undefined && !isToken(metadata, token)) call.sendStatus(UNKNOWN)
+            else if (calls >= MAX_CALLS) call.sendStatus(full())
+            else {
+              isIn = true
+              calls++
+              letIn(metadata)
+            }
+          },
+          // Comes at the end of every call, also of one that was answered.
+          onCancel: leave,
+        })
+      },
+      sendStatus(said, next) {
+        leave()
+        next(said)
+      },
+    })
+  }
+}
+
+const UNKNOWN = {
+  code: status.UNAUTHENTICATED,
+  details: 'send the token of this source as authorization: Bearer',
+}
+
+function full() {
+  const refused = withRetry(CODE.resourceExhausted, 'more requests arrive than memory allows', RETRY_MS)
+  return { ...refused, code: status.RESOURCE_EXHAUSTED }
+}
+
 function exporter(
   options: SourceRecord['options'],
-  token: Buffer | undefined,
   emit: Emit,
   signal: AbortSignal,
 ): (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => void {
   const how = { emit, signal, ...(options !== undefined && { options }) }
   return (call, answer) => {
-    if (token !== undefined && !isToken(call.metadata, token)) {
-      answer({ code: status.UNAUTHENTICATED, details: 'send the token of this source as authorization: Bearer' })
-      return
-    }
     exportLogs(call.request, 'protobuf', how).then(
       (exported) => answer(null, Buffer.from(exportResponse(exported))),
       (error: unknown) => answer(refusal(error)),

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { connect, type IncomingHttpHeaders } from 'node:http2'
 import { join } from 'node:path'
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -137,6 +138,25 @@ describe('otlp-grpc', () => {
     expect((await stranger(protobufOf(someLogs(1)))).code).toBe(status.UNAUTHENTICATED)
   })
 
+  test('who is not known is told so before the request is read, and no more is read than there is room for', async () => {
+    const folder = aFolder()
+    const source = parseSource({ name: 'otel', kind: 'otlp-grpc', listen: '127.0.0.1:0', token: secretIn(folder) })
+    const server = await aServer({ data: `${folder}/.whodid`, config: { sources: [source] } })
+    const address = await listensAt(server, 'otel')
+    const begin = http2Client(address)
+    expect(await begin('another-token-altogether').status).toBe(status.UNAUTHENTICATED)
+
+    const half = Array.from({ length: 20 }, () => begin(TOKEN))
+    const more = http2Client(address)
+    const others = Array.from({ length: 20 }, () => more(TOKEN))
+    const early = await Promise.all(others.slice(-8).map((each) => each.status))
+    expect(early).toEqual(Array.from({ length: 8 }, () => status.RESOURCE_EXHAUSTED))
+
+    for (const each of [...half, ...others]) each.breakOff()
+    const exporter = await grpcClient(address)
+    await until(async () => (await exporter(protobufOf(someLogs(1)))).code === status.OK)
+  })
+
   test('over TLS, a right certificate is let in; none, a wrong one and an expired one are not', async () => {
     const folder = aFolder()
     const [own, theirs, stranger] = [anAuthority(), anAuthority('Clients'), anAuthority('Strangers')]
@@ -193,6 +213,29 @@ async function listensAt(server: AServer, name: string): Promise<string> {
 }
 
 type Exporter = (request: Buffer) => Promise<{ readonly code: status; readonly message?: Buffer }>
+
+/** Begins calls whose requests never end. */
+function http2Client(address: string) {
+  const session = connect(`http://${address}`)
+  onTestFinished(() => session.destroy())
+  return (token: string) => {
+    const path = '/opentelemetry.proto.collector.logs.v1.LogsService/Export'
+    const type = 'application/grpc+proto'
+    const headers = { ':path': path, ':method': 'POST', te: 'trailers', 'content-type': type }
+    const stream = session.request({ ...headers, authorization: `Bearer ${token}` })
+    stream.on('error', () => undefined)
+    stream.write(Buffer.from([0, 1, 0, 0, 0, 7]))
+    const said = new Promise<number>((resolve) => {
+      const look = (found: IncomingHttpHeaders): void => {
+        const code = found['grpc-status']
+        if (code !== undefined) resolve(Number(code))
+      }
+      stream.on('response', look)
+      stream.on('trailers', look)
+    })
+    return { status: said, breakOff: () => stream.close() }
+  }
+}
 
 async function grpcClient(address: string, token = TOKEN, how = credentials.createInsecure()): Promise<Exporter> {
   // Node takes no address as the name of a TLS server.
