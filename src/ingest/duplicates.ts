@@ -7,6 +7,8 @@ export type Seen = { readonly kind: 'new' | 'conflict' } | { readonly kind: 'dup
 const WINDOW_MS = 600_000
 const MOST = 2_000_000
 const ID = 16
+/** Contents of one id that are told apart; more of them would make each look-up longer. Further ones are conflicts, and kept. */
+const MOST_OF_ID = 16
 
 /**
  * The ids, content hashes and positions of the last ten minutes, at most two million (docs/architecture.md, Intake):
@@ -60,6 +62,7 @@ export class DuplicateWindow {
   /** @param now milliseconds since 1970, never going backwards. */
   add(ids: Buffer, contents: Buffer, at: number, position: Position, now: number): void {
     this.#forget(now)
+    if (this.#isCrowded(ids, at)) return
     const slot = (this.#oldest + this.#count) % this.#most
     ids.copy(this.#ids, slot * ID, at, at + ID)
     contents.copy(this.#contents, slot * ID, at, at + ID)
@@ -68,6 +71,16 @@ export class DuplicateWindow {
     this.#times[slot] = now
     this.#count++
     this.#insert(slot)
+  }
+
+  #isCrowded(ids: Buffer, at: number): boolean {
+    let ofId = 0
+    const mask = this.#table.length - 1
+    for (let probe = hashAt(ids, at) & mask; this.#table[probe] !== 0; probe = (probe + 1) & mask) {
+      const slot = this.#slot(probe)
+      if (ids.compare(this.#ids, slot * ID, slot * ID + ID, at, at + ID) === 0 && ++ofId >= MOST_OF_ID) return true
+    }
+    return false
   }
 
   #forget(now: number): void {
