@@ -61,7 +61,10 @@ export interface FixtureServer {
   close(): Promise<void>
 }
 
-export async function startFixtureServer(events: readonly Invented[]): Promise<FixtureServer> {
+export async function startFixtureServer(
+  events: readonly Invented[],
+  others: Partial<ApiDeps> = {},
+): Promise<FixtureServer> {
   const folder = mkdtempSync(join(tmpdir(), 'whodid-ui-'))
   const clock = { now: () => Date.now(), later: laterOf }
   const state = openState({ folder, install: 'acme', clock })
@@ -83,6 +86,7 @@ export async function startFixtureServer(events: readonly Invented[]): Promise<F
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: guarded(readsOf(stored), () => engine),
+    rereads: { find: async () => [], renew: async () => undefined },
     ledger: {
       logs: () => ledger.logs(),
       checkpoint: (log) => ledger.checkpoint(log),
@@ -109,6 +113,7 @@ export async function startFixtureServer(events: readonly Invented[]): Promise<F
     uiFolder: fileURLToPath(new URL('../../dist/ui', import.meta.url)),
     clock,
     limits: DEFAULT_LIMITS,
+    ...others,
   }
   const api = createApi(deps)
   await api.app.listen({ host: '127.0.0.1', port: 0 })

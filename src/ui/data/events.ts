@@ -1,6 +1,6 @@
 import type { InfiniteData, UseInfiniteQueryResult, UseQueryResult } from '@tanstack/react-query'
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import type { EventPage, Summary } from '../../domain/answers.ts'
+import type { EventPage, RelatedAnswer, Summary } from '../../domain/answers.ts'
 import type { AuditEvent } from '../../domain/event.ts'
 import { passes, request, requestJson, retryDelay } from './request.ts'
 
@@ -60,6 +60,21 @@ export function useEvent(id: string | undefined, known: AuditEvent | undefined):
     enabled: id !== undefined && known === undefined,
     queryFn: ({ signal }) => requestJson<AuditEvent>(`/v1/events/${encodeURIComponent(id ?? '')}`, {}, { signal }),
     staleTime: Number.POSITIVE_INFINITY,
+    retry: (_count: number, error: Error) => passes(error),
+    retryDelay,
+  })
+}
+
+/** What belongs to one request, connection or process with an event; asked while there may be such. */
+export function useRelated({ event, whodid }: AuditEvent, enabled: boolean): UseQueryResult<RelatedAnswer> {
+  const place = { log: whodid?.log, index: whodid?.index }
+  return useQuery({
+    queryKey: ['related', event.id, place],
+    enabled,
+    queryFn: ({ signal }) =>
+      requestJson<RelatedAnswer>(`/v1/events/${encodeURIComponent(event.id ?? '')}/related`, place, { signal }),
+    // More of it may come.
+    staleTime: 30_000,
     retry: (_count: number, error: Error) => passes(error),
     retryDelay,
   })

@@ -6,6 +6,8 @@ export interface EventActions {
   readonly onIn: (field: string, value: string) => void
   readonly onOut: (field: string, value: string) => void
   readonly onQuery: (q: string, from?: string, to?: string) => void
+  /** Opens another event in place of this one. */
+  readonly onOpen: (id: string) => void
 }
 
 export interface ValueActsProps {

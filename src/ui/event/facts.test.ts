@@ -17,7 +17,7 @@ const deletion: AuditEvent = {
     resource: [{ type: 'secret', namespace: 'prod', name: 'db-password' }],
     authz: { decision: 'allow' },
   },
-  http: { response: { status_code: 200 } },
+  http: { request: { id: 'r1' }, response: { status_code: 200 } },
 }
 
 const factNamed = (event: AuditEvent, label: string) => factsOf(event, 'utc').find((fact) => fact.label === label)
@@ -57,7 +57,12 @@ test('tells a request step by step', () => {
 
 test('takes the beginning from an earlier stage where the event does not say it', () => {
   const { start, ...fields } = deletion.event
-  const stage: AuditEvent = { '@timestamp': start ?? '', event: { outcome: 'unknown' } }
+  const stage: AuditEvent = {
+    '@timestamp': start ?? '',
+    event: { outcome: 'unknown' },
+    http: { request: { id: 'r1' } },
+  }
+  const other: AuditEvent = { ...stage, http: { request: { id: 'r2' } } }
   expect(stepsOf({ ...deletion, event: fields }, [stage], 'utc')[0]?.value).toBe('13:03:21.298')
-  expect(stepsOf({ ...deletion, event: fields }, [], 'utc')).toEqual([])
+  expect(stepsOf({ ...deletion, event: fields }, [other], 'utc')).toEqual([])
 })

@@ -1,7 +1,7 @@
 import type { AuditEvent, Resource } from '../../domain/event.ts'
 import { stateOf } from '../../domain/event.ts'
 import { sentence } from '../../domain/sentence.ts'
-import { textIn } from '../search/fold.ts'
+import { requestId, textIn } from '../search/fold.ts'
 import type { Zone } from '../text/time.ts'
 import { clockText, durationText, fraction } from '../text/time.ts'
 
@@ -183,7 +183,9 @@ function sourceFact({ whodid }: AuditEvent): Fact | undefined {
   const value = whodid?.source
   if (value === undefined) return undefined
   const stream = whodid?.stream === undefined ? undefined : `stream ${whodid.stream}`
-  return { label: 'Source', value, ...noted([stream, whodid?.parser]), filter: { field: 'source', value } }
+  const again = whodid?.sealed_parser !== undefined
+  const parser = again ? `read again by ${whodid?.parser}, sealed by ${whodid?.sealed_parser}` : whodid?.parser
+  return { label: 'Source', value, ...noted([stream, parser]), filter: { field: 'source', value } }
 }
 
 function noted(parts: readonly (string | undefined)[]): { note?: string } {
@@ -199,7 +201,9 @@ export interface Step {
 
 /** Request, decision, response: as far as the event and its other stages say. Empty where there is nothing to tell. */
 export function stepsOf(event: AuditEvent, others: readonly AuditEvent[], zone: Zone): readonly Step[] {
-  const times = [event.event.start, ...others.map((other) => other['@timestamp'])].filter((time) => time !== undefined)
+  const request = requestId(event)
+  const stages = others.filter((other) => request !== undefined && requestId(other) === request)
+  const times = [event.event.start, ...stages.map((other) => other['@timestamp'])].filter((time) => time !== undefined)
   const startText = times.toSorted()[0]
   const start = Date.parse(startText ?? '')
   const end = Date.parse(event['@timestamp'])

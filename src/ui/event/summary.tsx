@@ -12,6 +12,7 @@ import type { EventActions } from './acts.tsx'
 import { ValueActs } from './acts.tsx'
 import type { Fact } from './facts.ts'
 import { factsOf, stepsOf } from './facts.ts'
+import { RelatedSection } from './related.tsx'
 
 export interface SummaryTabProps {
   readonly event: AuditEvent
@@ -49,6 +50,7 @@ export function SummaryTab({ event, others, zone, actions }: SummaryTabProps): R
       </dl>
       {changes.length > 0 && <Changes changes={changes} />}
       <WhySection event={event} actions={actions} />
+      <RelatedSection event={event} zone={zone} actions={actions} />
       <AroundSection event={event} zone={zone} actions={actions} />
     </>
   )

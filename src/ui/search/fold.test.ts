@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AuditEvent } from '../../domain/event.ts'
-import { rowsOf, textIn } from './fold.ts'
+import { partWord, rowsOf, textIn } from './fold.ts'
 
 let index = 0
 const stage = (request: string | undefined): AuditEvent => ({
@@ -14,6 +14,29 @@ test('folds neighbours of one request into the first of them', () => {
   const events = [stage('a'), stage('a'), stage('a'), stage('b'), stage('a')]
   expect(rowsOf(events, true).map((row) => row.others.length)).toEqual([2, 0, 0])
   expect(rowsOf(events, true)[0]?.event).toBe(events[0])
+})
+
+test('folds the lines of one sign-in, but neither what was done meanwhile nor what was refused', () => {
+  const line = (category: string, trace = 'c1', type = 'start'): AuditEvent => ({
+    ...stage(undefined),
+    event: { id: `l${index}`, category: [category], type: [type], outcome: type === 'denied' ? 'failure' : 'success' },
+    trace: { id: trace },
+  })
+  const folded = (...events: AuditEvent[]) => rowsOf(events, true).map((row) => row.others.length)
+
+  expect(folded(line('session'), line('authentication'), line('network'))).toEqual([2])
+  expect(folded(line('session'), line('process'), line('session'))).toEqual([0, 0, 0])
+  expect(folded(line('authentication'), line('authentication', 'c1', 'denied'))).toEqual([0, 0])
+  expect(folded(line('session'), line('session', 'c2'))).toEqual([0, 0])
+  expect(rowsOf([line('session'), line('session')], true).map(partWord)).toEqual(['lines'])
+})
+
+test('never folds what two sources say of the same request', () => {
+  const [a, b] = [stage('a'), stage('a')].map((event, at) => ({
+    ...event,
+    whodid: { ...event.whodid, source: `s${at}` },
+  }))
+  expect(rowsOf([a!, b!], true)).toHaveLength(2)
 })
 
 test('never folds events that name no request', () => {

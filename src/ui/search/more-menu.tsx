@@ -36,7 +36,7 @@ export function MoreMenu({ url, q, since, until, fold, zone, onHelp }: MoreMenuP
     ],
     [
       <Layers className="i" key="fold" />,
-      fold ? 'Show every stage in its own row' : 'Fold the stages of a request',
+      fold ? 'Show every event in its own row' : 'Fold what belongs together',
       () => setPreference('fold', !fold),
     ],
     [<Keyboard className="i" key="keys" />, 'Keys on this page', onHelp],

@@ -10,6 +10,7 @@ import type { Checked } from '../proof/checked.ts'
 import type { Zone } from '../text/time.ts'
 import { clockText, rowDate } from '../text/time.ts'
 import type { Row } from './fold.ts'
+import { partWord } from './fold.ts'
 import { whyOf } from './why.ts'
 
 export interface RowViewProps {
@@ -57,7 +58,7 @@ export const RowView = memo(function RowView(props: RowViewProps): ReactNode {
         {others.length > 0 && (
           <span className="tag num">
             {others.length + 1}
-            <span className="tag-word"> stages</span>
+            <span className="tag-word"> {partWord(row)}</span>
           </span>
         )}
         {/* Where the time's own column has no room for it. */}

@@ -71,6 +71,7 @@ export function SearchPage(): ReactNode {
     onOut: (name: string, value: string) => edit(withNot(q, name, value, at)),
     onQuery: (text: string, from?: string, to?: string) =>
       go({ q: text, ...(from !== undefined && { from, to }) }, 'push'),
+    onOpen: (id: string) => go({ id }, 'replace'),
   }
   useSearchKeys({
     url,

@@ -7,7 +7,7 @@ import type { Change, Way } from './use-go.ts'
 export interface Opened {
   readonly row: Row | undefined
   readonly event: AuditEvent | undefined
-  /** Other stages of its request. */
+  /** The others of its row. */
   readonly others: readonly AuditEvent[]
   readonly error: Error | null
   /** `byKey`: the focus goes into the drawer. */

@@ -5,7 +5,7 @@ import type { Zone } from '../text/time.ts'
 export interface Preferences {
   readonly theme: 'system' | 'light' | 'dark'
   readonly zone: Zone
-  /** Neighbours of one request in one row. */
+  /** Neighbours that belong together in one row. */
   readonly fold: boolean
   readonly singleKeys: boolean
 }

@@ -14,7 +14,7 @@ export function AccountSum({ accounting }: { accounting: Accounting }): ReactNod
       <p className="account-sum num">
         {partsOf(accounting).map(({ label, count }, at) => (
           <span key={label} className={count === 0 ? 'is-none' : undefined}>
-            {SIGNS[at] !== '' && <i>{SIGNS[at]}</i>}
+            {SIGNS[at] !== '' && <i>{`${SIGNS[at]} `}</i>}
             <b>{countText(count)}</b> {label}
           </span>
         ))}

@@ -35,7 +35,7 @@ export function DiscardDialog({ source, selection, onDiscard, onClose }: Discard
       >
         <h2 id={title}>{words}</h2>
         <p>
-          Its bytes of <Value text={source.name} limit={80} /> are gone for good; the account goes on counting{' '}
+          The bytes are gone for good. The account of <Value text={source.name} limit={80} /> goes on counting{' '}
           {isOne ? 'it' : 'them'} as rejected. This is an event of our own trail.
         </p>
         {!isOne && (

@@ -7,7 +7,7 @@ import { AuditError } from '../../domain/errors.ts'
 import type { Selection } from '../data/sources.ts'
 import { discardRejected, replayRejected, useRejected } from '../data/sources.ts'
 import { Value } from '../parts/value.tsx'
-import { sizeText } from '../text/time.ts'
+import { countText, sizeText } from '../text/time.ts'
 import { DiscardDialog } from './discard-dialog.tsx'
 import { RejectedItem } from './rejected-item.tsx'
 import { counted, largestFirst, replayWords } from './source-words.ts'
@@ -53,6 +53,9 @@ function Rejected({ source, reason, onReason }: RejectedPanelProps): ReactNode {
   const { busy, outcome, problem, feed, discard } = useRejectedActs(name)
   const [asked, setAsked] = useState<Selection>()
   const records = pages.data?.pages.flatMap((page) => page.rejected) ?? []
+  // What comes while somebody reads moves nothing: it waits behind a button.
+  const isWhole = reason === undefined && pages.data !== undefined && !pages.hasNextPage && !pages.isFetching && !busy
+  const newer = isWhole ? (source.rejectedKept?.records ?? 0) - records.length : 0
   const shown: Selection = reason === undefined ? { all: true } : { reason }
   return (
     <>
@@ -81,6 +84,13 @@ function Rejected({ source, reason, onReason }: RejectedPanelProps): ReactNode {
       )}
       {pages.error !== null && (
         <SourcesProblem error={pages.error} retrying={pages.isFetching} onRetry={() => void pages.refetch()} />
+      )}
+      {newer > 0 && (
+        <p className="rejected-newer">
+          <button type="button" className="button is-xs" onClick={() => void pages.refetch()}>
+            Show {countText(newer)} newer
+          </button>
+        </p>
       )}
       {records.length > 0 && (
         <ul className="rejected-list">

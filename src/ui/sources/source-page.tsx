@@ -75,7 +75,9 @@ function Standing({ source }: { source: SourceAnswer }): ReactNode {
           </span>
         </Fact>
         <Fact title="Kind">
-          {kind}, a {role}, stream <Value text={stream} limit={80} />
+          <span>
+            {kind}, a {role}, stream <Value text={stream} limit={80} />
+          </span>
         </Fact>
         {feeds !== undefined && (
           <Fact title="Feeds">

@@ -5,7 +5,7 @@ import { useEffect } from 'react'
 import type { SourceAnswer } from '../../domain/answers.ts'
 import { mayEditSources, mayReadSources, useMe } from '../data/session.ts'
 import { useSources } from '../data/sources.ts'
-import { NARROW, useMedia } from '../parts/use-width.ts'
+import { useMedia } from '../parts/use-width.ts'
 import { SourceCards } from './source-cards.tsx'
 import { SourceTable } from './source-table.tsx'
 import { allWords } from './source-words.ts'
@@ -57,7 +57,7 @@ function AllSources({ mayTry }: { mayTry: boolean }): ReactNode {
 }
 
 function List({ sources }: { sources: readonly SourceAnswer[] }): ReactNode {
-  const narrow = useMedia(NARROW)
+  const narrow = useMedia('(max-width: 1239px)')
   return (
     <>
       {narrow ? <SourceCards sources={sources} /> : <SourceTable sources={sources} />}

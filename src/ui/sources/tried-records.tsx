@@ -26,9 +26,11 @@ export function TriedRecords({ records }: { records: readonly TriedRecord[] }): 
   ].filter((each) => each !== undefined)
   return (
     <>
-      <h3 role="status">
-        {counted(records.length, 'record')} would become {words.join(', ')}
-      </h3>
+      <div role="status">
+        <h3>
+          {counted(records.length, 'record')} would become {words.join(', ')}
+        </h3>
+      </div>
       <ol className="panel tried">
         {records.slice(0, MOST_SHOWN).map((record, at) => (
           // Records have no name but their place.
