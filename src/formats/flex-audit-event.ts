@@ -167,7 +167,7 @@ function auditOf(record: FlexRecord, action: string, end: End, withBodies: boole
     authn: dropEmpty({ provider: wordIn(user, 'provider') }),
     request: withBodies ? asked : undefined,
     response: withBodies ? (valueIn(data, 'response') ?? valueIn(data, 'result')) : undefined,
-    reason: [asked, data, whole].map((each) => textIn(each, 'reason') ?? textIn(each, 'comment')).find(Boolean),
+    reason: firstOf([asked, data, whole], (each) => textIn(each, 'reason') ?? textIn(each, 'comment')),
   })
 }
 
@@ -194,8 +194,10 @@ function namedThings({ asked, keyword }: FlexRecord, action: string): readonly R
     if (names.length > 0) return names.map((name) => thingOf(type, name, asked))
   }
   for (const [each, keys] of THINGS) {
-    const names = keys.map((key) => textsIn(asked, key)).find((texts) => texts.length > 0)
-    if (names !== undefined) return names.map((name) => ({ type: each, name }))
+    for (const key of keys) {
+      const names = textsIn(asked, key)
+      if (names.length > 0) return names.map((name) => ({ type: each, name }))
+    }
   }
   const own = dropEmpty({ type: typeWord(type), id: textIn(asked, 'id'), name: textIn(asked, 'name') })
   return own.id === undefined && own.name === undefined ? [] : [own]
@@ -220,7 +222,18 @@ const EMPTY_SPACES = new Set(['', 'mutation', 'query', 'request', 'user'])
 
 function clusterOf({ whole, data, context, asked }: FlexRecord): string | undefined {
   const holders = [objectIn(asked, 'request/ctx'), asked, context, data, whole]
-  return holders.map((each) => textIn(each, 'cluster-id')).find(Boolean)
+  return firstOf(holders, (each) => textIn(each, 'cluster-id'))
+}
+
+function firstOf(
+  holders: readonly (JsonObject | undefined)[],
+  read: (holder: JsonObject) => string | undefined,
+): string | undefined {
+  for (const holder of holders) {
+    const found = holder && read(holder)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 const DECISION_OF_END: ReadonlyMap<End, 'deny' | 'staged'> = new Map([
@@ -289,6 +302,6 @@ function orchestratorOf(record: FlexRecord, cluster: string) {
 
 function labelsOf({ whole, data, context }: FlexRecord): Readonly<Record<string, string>> {
   const holders = [whole, data, context, objectIn(whole, 'metadata')]
-  const find = (name: string): string | undefined => holders.map((each) => wordIn(each, name)).find(Boolean)
+  const find = (name: string): string | undefined => firstOf(holders, (each) => wordIn(each, name))
   return dropEmpty({ via: find('via'), tenant: find('tenant-id') ?? find('tenant') })
 }

@@ -41,8 +41,11 @@ const CATEGORY_OF_WORD: ReadonlyMap<string, string> = new Map(
 
 /** `event.category` by the first word of the action that has one; topics, groups, connectors and jobs are configuration. */
 export function categoryOfAction(action: string): string {
-  const word = action.split('-').find((each) => CATEGORY_OF_WORD.has(each))
-  return word === undefined ? 'configuration' : (CATEGORY_OF_WORD.get(word) ?? 'configuration')
+  for (const word of action.split('-')) {
+    const category = CATEGORY_OF_WORD.get(word)
+    if (category !== undefined) return category
+  }
+  return 'configuration'
 }
 
 /** Keys of what was asked for that name a thing, whatever the action is, with the type of the thing. */
