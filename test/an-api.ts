@@ -59,6 +59,7 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: memoryReads(() => events),
+    rereads: { find: async () => [], renew: async () => undefined },
     ledger: aLedger(),
     subjectKeys: (ids) => new Map(ids.map((id) => [id, new Uint8Array(32).fill(id)])),
     asOf: () => events.length,

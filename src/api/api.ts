@@ -20,6 +20,7 @@ import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
 import { addRejectedRoutes } from './rejected.ts'
+import { addRereadRoute } from './reread.ts'
 import { addSourceRoutes } from './sources.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
@@ -59,6 +60,7 @@ export function createApi(deps: ApiDeps): Api {
   addOtlpRoute(app, deps)
   addSourceRoutes(app, deps)
   addRejectedRoutes(app, deps, trail)
+  addRereadRoute(app, deps, trail)
   addStatic(app, deps)
   return { app, routes }
 }

@@ -8,6 +8,7 @@ import type { Refeed } from '../ingest/replay.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
 import type { Reads } from '../store/reads.ts'
+import type { Rereads } from '../store/reread.ts'
 
 /** What the API is handed: it constructs none of it. */
 export interface ApiDeps {
@@ -25,6 +26,7 @@ export interface ApiDeps {
   /** Undefined: nobody knows any more what the records of that source were. */
   readonly refeed: (name: string) => Refeed | undefined
   readonly reads: Reads
+  readonly rereads: Rereads
   readonly ledger: LedgerReads
   /** Subject keys by id; one that was destroyed is missing. */
   readonly subjectKeys: (ids: readonly number[]) => ReadonlyMap<number, Uint8Array>

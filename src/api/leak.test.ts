@@ -22,6 +22,7 @@ const CASES = new Map<string, { url: string; payload?: string }>([
   ['POST /v1/admin-links', { url: '/v1/admin-links' }],
   ['GET /v1/me', { url: '/v1/me' }],
   ['POST /v1/events', { url: '/v1/events', payload: '{"event":{"action":"a"}}' }],
+  ['POST /v1/logs', { url: '/v1/logs', payload: '{"resourceLogs":[]}' }],
   ['GET /v1/events', { url: '/v1/events?q=action:delete&limit=1' }],
   ['GET /v1/events::summary', { url: '/v1/events:summary?q=action:delete' }],
   // One page of a tail is read; it ends with the server.
@@ -50,6 +51,7 @@ const CASES = new Map<string, { url: string; payload?: string }>([
   ['GET /v1/sources/:name/rejected/:id', { url: '/v1/sources/prod-1/rejected/1' }],
   ['POST /v1/sources/:name/rejected::replay', { url: '/v1/sources/prod-1/rejected:replay', payload: '{"all":true}' }],
   ['POST /v1/sources/:name/rejected::discard', { url: '/v1/sources/prod-1/rejected:discard', payload: '{"all":true}' }],
+  ['POST /v1/sources/:name/events::reread', { url: '/v1/sources/prod-1/events:reread', payload: '{"force":true}' }],
   ['GET /', { url: '/' }],
   ['GET /assets/*', { url: '/assets/index.js' }],
   ['GET /:file', { url: '/mark.svg' }],

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { RejectedAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { formatMillis } from '../domain/time.ts'
-import { replay } from '../ingest/replay.ts'
+import { type Refeed, replay } from '../ingest/replay.ts'
 import type { KeptRecord, Selection } from '../state/rejected-records.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseBody, parseParams, wholeNumber } from './input.ts'
@@ -46,13 +46,7 @@ export function addRejectedRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tr
   app.post<Named>('/v1/sources/:name/rejected::replay', edits, async (request) => {
     const { name } = request.params
     const { after, ...asked } = parseBody(selectionAfter, request)
-    const refeed = deps.refeed(name)
-    if (refeed === undefined) {
-      const hint = 'name it under sources in whodid.yaml; one that only a token names must have sent since the start'
-      throw new AuditError('unsupported', `source ${name} is not configured: nobody knows what its records are`, {
-        hint,
-      })
-    }
+    const refeed = refeedOf(deps, name)
     const answer = await replay(
       deps.rejected,
       refeed,
@@ -72,6 +66,14 @@ export function addRejectedRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tr
     if (discarded > 0) trail.record(request, request.caller, actOn('discard', 'deletion', name, asked, discarded))
     return { discarded }
   })
+}
+
+/** Throws `unsupported` for a source of which nothing is known. */
+export function refeedOf(deps: Pick<ApiDeps, 'refeed'>, name: string): Refeed {
+  const refeed = deps.refeed(name)
+  if (refeed !== undefined) return refeed
+  const hint = 'name it under sources in whodid.yaml; one that only a token names must have sent since the start'
+  throw new AuditError('unsupported', `source ${name} is not configured: nobody knows what its records are`, { hint })
 }
 
 interface Named {

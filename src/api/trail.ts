@@ -19,7 +19,7 @@ export interface Trail {
 export interface Act {
   readonly action: string
   readonly category: 'authentication' | 'iam' | 'database' | 'api'
-  readonly type: 'access' | 'creation' | 'deletion' | 'start' | 'end' | 'denied'
+  readonly type: 'access' | 'change' | 'creation' | 'deletion' | 'start' | 'end' | 'denied'
   readonly outcome: 'success' | 'failure'
   readonly resource?: Resource
   /** What was asked for, without secrets. */

@@ -11,14 +11,15 @@ import { systemClock } from '../lib/clock.ts'
 import { loadConfig } from '../server/config.ts'
 import { type ServerAddress, callBytes, callJson, findServer } from './client.ts'
 import type { Io } from './io.ts'
+import { rereadCommand } from './reread.ts'
 import { type OutputFormat, type ServerOptions, addServerOptions, outputOption, positiveInteger } from './options.ts'
 import { csvLine, jsonText, print, tableText } from './output.ts'
 
-/** `whodid sources list|rejected|replay|discard|try` */
+/** `whodid sources list|rejected|replay|discard|reread|try` */
 export function sourcesCommand(io: Io): Command {
   const command = new Command('sources').description('sources: how they stand, what of them was rejected')
-  for (const each of [listCommand(io), rejectedCommand(io), replayCommand(io), discardCommand(io), tryCommand(io)])
-    command.addCommand(each)
+  for (const each of [listCommand, rejectedCommand, replayCommand, discardCommand, rereadCommand, tryCommand])
+    command.addCommand(each(io))
   return command
 }
 

@@ -182,6 +182,29 @@ export interface ReplayAnswer {
   readonly waits?: string
 }
 
+/** What became of stored originals that today's parsers read again. */
+export interface RereadAnswer {
+  readonly read: number
+  readonly renewed: number
+  /** Made by the same parser, and the same. */
+  readonly unchanged: number
+  /** Left as they were, by why. */
+  readonly skipped: {
+    readonly noOriginal: number
+    /** Nobody knows its format any more. */
+    readonly noFormat: number
+    /** Something of the original was masked or cut. */
+    readonly notWhole: number
+    readonly rejected: number
+    /** Another number of events comes of it, or another event. */
+    readonly otherEvents: number
+  }
+  /** Ids of some that were left. */
+  readonly examples: readonly string[]
+  /** There may be more behind this feed number. */
+  readonly next?: string
+}
+
 /** One record of `POST /v1/sources:try`: what would become of it. */
 export interface TriedRecord {
   readonly bytes: number

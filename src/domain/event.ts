@@ -140,6 +140,8 @@ interface Whodid {
   readonly trust?: readonly string[]
   /** `name@version` of the format's decoder. */
   readonly parser?: string
+  /** The one that made what was sealed, where the original was read again by a later one. */
+  readonly sealed_parser?: string
   readonly masked?: readonly { readonly path: string; readonly rule: string }[]
   readonly truncated?: readonly { readonly path: string; readonly bytes: number; readonly reason: string }[]
   readonly original_base64?: string

@@ -98,6 +98,7 @@ export const OUR_FIELDS: ReadonlyMap<string, OurField> = new Map([
   ['whodid.rule', keyword('Rule that reduced it')],
   ['whodid.trust', list('What was believed or assumed: ip:last-hop, time:collected')],
   ['whodid.parser', keyword('Decoder and its version')],
+  ['whodid.sealed_parser', keyword('Decoder of what was sealed, where a later one read the original again')],
   ['whodid.masked', { ...object('What rules masked'), array: true }],
   ['whodid.masked.path', keyword('Path that was masked')],
   ['whodid.masked.rule', keyword('Rule that masked it')],

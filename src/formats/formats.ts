@@ -32,6 +32,9 @@ const FORMATS: readonly Format[] = [
 
 export const FORMAT_NAMES: readonly string[] = FORMATS.map((format) => format.name)
 
+/** `name@version` of each, as `whodid.parser` says it. */
+export const PARSERS: readonly string[] = FORMATS.map(({ name, version }) => `${name}@${version}`)
+
 const BY_NAME = new Map(FORMATS.map((format) => [format.name, format]))
 
 /** Throws `invalid_config` with the nearest name for one that is not known. */

@@ -10,6 +10,8 @@ export interface Refeed {
   readonly emit: Emit
   /** Format and options as they are configured now for records that came as that one. Undefined: those that they came with. */
   readonly formatNow: (format: string) => FormatNow | undefined
+  readonly cluster?: string
+  readonly timezone?: string
 }
 
 export type FormatNow = Pick<SourceRecord, 'format' | 'options'>

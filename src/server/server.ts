@@ -127,6 +127,7 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     rejected: pipeline.rejected,
     refeed: (name) => sources.refeed(name),
     reads: pipeline.store.reads,
+    rereads: pipeline.store.rereads,
     ledger,
     subjectKeys: (wanted) => keys.subjects.find(wanted),
     asOf: () => pipeline.storeFollower.asOf,

@@ -34,6 +34,16 @@ export function encodeBareRows(events: readonly SealedEvent[]): Uint8Array {
   return encodeBlock(events.length, Object.entries(columns))
 }
 
+/** Of the same rows these columns alone. */
+export function encodeColumns(events: readonly SealedEvent[], names: readonly string[]): Uint8Array {
+  const columns = emptyColumns(events.length)
+  for (const event of events) addRow(columns, event, columnsOf(event))
+  return encodeBlock(
+    events.length,
+    Object.entries(columns).filter(([name]) => names.includes(name)),
+  )
+}
+
 type Columns = ReturnType<typeof emptyColumns>
 
 /** In the order in which they are sent. */

@@ -28,6 +28,8 @@ export interface StoredRow {
   readonly row_tkey: number
   readonly row_conflict: number
   readonly row_dup: string
+  /** The first four blocks as they were sealed, where the row was read again; else none. */
+  readonly row_sealed: readonly string[]
 }
 
 /** Selects a StoredRow. Names of its own: an alias would hide the column of the same name. */
@@ -35,7 +37,7 @@ export const STORED_ROW = `feed AS row_feed, log AS row_log, n AS row_n, toUnixT
   toUnixTimestamp64Milli(r) AS row_ms, base64URLEncode(id) AS row_id, base64URLEncode(c) AS row_c, source AS row_source,
   e AS row_e, sq AS row_sq, d AS row_d, y AS row_y, outcome AS row_outcome, leaf AS row_leaf, actor AS row_actor,
   place AS row_place, target AS row_target, body AS row_body, original AS row_original, akey AS row_akey,
-  tkey AS row_tkey, conflict AS row_conflict, dup AS row_dup`
+  tkey AS row_tkey, conflict AS row_conflict, dup AS row_dup, sealed AS row_sealed`
 
 /** The sealed event again: the leaf line byte for byte. */
 export function sealedOf(row: StoredRow): SealedEvent {
@@ -44,14 +46,14 @@ export function sealedOf(row: StoredRow): SealedEvent {
     log: row.row_log,
     index: row.row_n,
     leaf: row.row_leaf === '' ? leafLine(fieldsOf(row)) : row.row_leaf,
-    blocks: blocksOf(row),
+    blocks: sealedBlocksOf(row),
     actorKey: row.row_akey,
     targetKey: row.row_tkey,
     conflict: row.row_conflict === 1,
   }
 }
 
-/** The whole event, nothing hidden. */
+/** The whole event, nothing hidden: as it was read last. */
 export function eventOf(row: StoredRow): AuditEvent {
   const { row_log: log, row_dup: duplicateOf } = row
   return mergeEvent(fieldsOf(row), blocksOf(row), {
@@ -100,7 +102,15 @@ function fieldsOf(row: StoredRow): LeafFields {
   }
 }
 
-function blocksOf(row: StoredRow): Blocks {
+/** A row that was read again shows what the later parser made, and keeps what was sealed beside it. */
+function sealedBlocksOf(row: StoredRow): Blocks {
+  if (row.row_sealed.length === 0) return blocksOf(row)
+  const [actor = '', place = '', target = '', body = ''] = row.row_sealed
+  return blocksOf({ ...row, row_actor: actor, row_place: place, row_target: target, row_body: body })
+}
+
+/** As they were read last. */
+export function blocksOf(row: StoredRow): Blocks {
   const { row_actor: actor, row_place: place, row_target: target, row_body: body, row_original: original } = row
   return [actor || undefined, place || undefined, target || undefined, body || undefined, original || undefined]
 }

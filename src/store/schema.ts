@@ -33,6 +33,7 @@ export async function migrate(connection: Connection, signal?: AbortSignal): Pro
 const MIGRATIONS: readonly ((database: string) => readonly string[])[] = [
   (database) => [createEvents(database)],
   (database) => [addState(database)],
+  (database) => [addSealed(database)],
 ]
 
 // LowCardinality for words that repeat; its codec is written out, else its indexes are LZ4. Small granules and blocks:
@@ -80,4 +81,9 @@ function addState(database: string): string {
   const state = `Enum8('unknown' = 0, 'success' = 1, 'failed' = 2, 'staged' = 3, 'denied' = 4)`
   const earlier = `multiIf(has(type, 'denied'), 'denied', decision = 'staged', 'staged', outcome = 'failure', 'failed', toString(outcome))`
   return `ALTER TABLE ${database}.events ADD COLUMN IF NOT EXISTS state ${state} DEFAULT ${earlier} CODEC(ZSTD(1)) AFTER outcome`
+}
+
+// Of a row that was read again: its first four blocks as they were sealed. Empty: they stand in their own columns.
+function addSealed(database: string): string {
+  return `ALTER TABLE ${database}.events ADD COLUMN IF NOT EXISTS sealed Array(String) CODEC(ZSTD(3))`
 }

@@ -7,6 +7,7 @@ import type { EngineState } from './engine.ts'
 import { createInserts, type Inserts } from './insert.ts'
 import { createReads } from './read.ts'
 import type { Reads } from './reads.ts'
+import { createRereads, type Rereads } from './reread.ts'
 import { migrate } from './schema.ts'
 
 /** The derived store: columns over the sealed events, in the embedded engine or a ClickHouse server. */
@@ -15,6 +16,7 @@ export interface Store {
   readonly ready: Promise<void>
   readonly reads: Reads
   readonly inserts: Inserts
+  readonly rereads: Rereads
   engine(): EngineState | { readonly kind: 'remote' }
   close(): Promise<void>
 }
@@ -52,6 +54,7 @@ export function openStore(options: StoreOptions): Store {
     ready,
     reads: createReads(prepared),
     inserts: createInserts(prepared),
+    rereads: createRereads(prepared),
     engine: () => engine?.state() ?? { kind: 'remote' },
     async close() {
       closing.abort(new AuditError('engine_unavailable', 'the store was closed'))
