@@ -74,3 +74,17 @@ test.each(['counted', 'lines'])(
     expect(lengths).toEqual([PARSE_LIMIT_BYTES + 1, 4])
   },
 )
+
+test('takes no longer for a message in very small parts, nor for a stream of NULs', () => {
+  const began = performance.now()
+  for (const head of ['4000000 <', '<']) {
+    const frames = new SyslogFrames()
+    frames.push(Buffer.from(head))
+    for (let n = 0; n < 200_000; n++) frames.push(Buffer.from('0123456789'))
+    expect(frames.heldBytes).toBeGreaterThan(2_000_000)
+  }
+  const frames = new SyslogFrames()
+  for (let n = 0; n < 64; n++) frames.push(Buffer.concat([Buffer.from('a'), Buffer.alloc(65_535)]))
+  // Copying or looking through all of it for each part or NUL takes minutes.
+  expect(performance.now() - began).toBeLessThan(5000)
+})

@@ -20,6 +20,8 @@ export class SyslogFrames {
   #framing: 'counted' | 'lines' | undefined
   /** What came and is not a whole frame yet. */
   #rest: Buffer = Buffer.alloc(0)
+  /** Where `#rest` lies once it was put together, with room behind it: a message in many parts is not copied for each. */
+  #room: Buffer = Buffer.alloc(0)
   /** Up to where `#rest` is known to hold no end of a line. */
   #searched = 0
   /** Bytes of a frame that is too long which are still to be passed over: a count, or all up to the next end. */
@@ -39,9 +41,11 @@ export class SyslogFrames {
 
   /** Takes what came and gives the frames that are whole; empty ones are left out. */
   push(part: Buffer): readonly Uint8Array[] {
-    this.#rest = this.#rest.length === 0 ? part : Buffer.concat([this.#rest, part])
+    this.#rest = this.#rest.length === 0 ? part : this.#joined(part)
     this.#framing ??= framingOf(this.#rest)
-    return this.#framing === 'counted' ? this.#counted() : this.#lines()
+    const frames = this.#framing === 'counted' ? this.#counted() : this.#lines()
+    this.#giveRoomBack()
+    return frames
   }
 
   /** The last line of a connection that ended without one. Undefined: there is none, or it is no whole message. */
@@ -49,16 +53,45 @@ export class SyslogFrames {
     return this.#framing === 'lines' && this.#passOver === 0 && this.#rest.length > 0 ? this.#rest : undefined
   }
 
+  /** What was given out before lies in front of `#rest` and is never written over. */
+  #joined(part: Buffer): Buffer {
+    const rest = this.#rest
+    const begin = rest.buffer === this.#room.buffer ? rest.byteOffset - this.#room.byteOffset : this.#room.length
+    const end = begin + rest.length
+    if (end + part.length <= this.#room.length) {
+      this.#room.set(part, end)
+      return this.#room.subarray(begin, end + part.length)
+    }
+    this.#room = Buffer.alloc(2 * (rest.length + part.length))
+    this.#room.set(rest)
+    this.#room.set(part, rest.length)
+    return this.#room.subarray(0, rest.length + part.length)
+  }
+
+  /** A connection that once sent a large message does not hold its room for ever. */
+  #giveRoomBack(): void {
+    if (this.#rest.length * 4 >= this.#room.length) return
+    this.#rest = Buffer.from(this.#rest)
+    this.#room = Buffer.alloc(0)
+  }
+
   #lines(): readonly Uint8Array[] {
     const frames: Uint8Array[] = []
+    const bytes = this.#rest
+    let begin = 0
+    let from = this.#searched
+    let line = bytes.indexOf(LF, from)
     for (;;) {
-      const end = endOfLine(this.#rest, this.#searched)
+      // Looked for once however many NULs stand before it.
+      if (line >= 0 && line < from) line = bytes.indexOf(LF, from)
+      const end = endOfLine(bytes, from, line)
       if (end < 0) break
-      if (this.#passOver === 0 && !isBlank(this.#rest, end)) frames.push(this.#rest.subarray(0, end))
+      if (this.#passOver === 0 && !isBlank(bytes, begin, end)) frames.push(bytes.subarray(begin, end))
       this.#passOver = 0
-      this.#rest = this.#rest.subarray(end + 1)
-      this.#searched = 0
+      begin = end + 1
+      from = begin
     }
+    this.#rest = bytes.subarray(begin)
     if (this.#rest.length > KEPT_BYTES) {
       if (this.#passOver === 0) frames.push(Buffer.from(this.#rest.subarray(0, KEPT_BYTES)))
       this.#passOver = 1
@@ -122,14 +155,13 @@ function countAt(bytes: Buffer): Count | 'broken' | undefined {
   }
 }
 
-function endOfLine(bytes: Buffer, from: number): number {
-  const line = bytes.indexOf(LF, from)
-  // Only up to the line's end: a search behind it would be made again for every line.
+/** @param line Where the next line feed is, -1 for nowhere. A NUL counts only before it. */
+function endOfLine(bytes: Buffer, from: number, line: number): number {
   const nul = (line < 0 ? bytes : bytes.subarray(0, line)).indexOf(NUL, from)
   return nul < 0 ? line : nul
 }
 
-function isBlank(bytes: Buffer, end: number): boolean {
-  for (let at = 0; at < end; at++) if (bytes[at] !== SPACE && bytes[at] !== CR) return false
+function isBlank(bytes: Buffer, begin: number, end: number): boolean {
+  for (let at = begin; at < end; at++) if (bytes[at] !== SPACE && bytes[at] !== CR) return false
   return true
 }

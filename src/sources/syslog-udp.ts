@@ -17,6 +17,8 @@ export interface UdpListener {
 
 /** Of datagrams that wait to be taken. There is no way to tell a sender to wait: what comes beyond it is counted. */
 const QUEUE_BYTES = 16 << 20
+/** Of memory that a datagram takes beside its bytes: the smallest ones are the most. */
+const DATAGRAM_BYTES = 512
 /** Of the kernel; it may give less. */
 const RECEIVE_BYTES = 4 << 20
 const BATCH_RECORDS = 1000
@@ -48,9 +50,9 @@ export async function receiveDatagrams(
   socket.on('message', (bytes: Buffer, { address }: RemoteInfo) => {
     const peer = plainAddress(address)
     if (!listener.isAllowed(peer)) return refuse('not_allowed')
-    if (queuedBytes + bytes.length > QUEUE_BYTES) return refuse('queue_full')
+    if (queuedBytes + bytes.length + DATAGRAM_BYTES > QUEUE_BYTES) return refuse('queue_full')
     if (bytes.length === 0) return undefined
-    queuedBytes += bytes.length
+    queuedBytes += bytes.length + DATAGRAM_BYTES
     queue.push({ bytes, peer })
     return wake()
   })
@@ -65,7 +67,7 @@ export async function receiveDatagrams(
     while (!signal.aborted || queue.length > 0) {
       if (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve))
       const batch = queue.splice(0, BATCH_RECORDS)
-      queuedBytes -= batch.reduce((sum, { bytes }) => sum + bytes.length, 0)
+      queuedBytes -= batch.reduce((sum, { bytes }) => sum + bytes.length + DATAGRAM_BYTES, 0)
       const records = [...Map.groupBy(batch, ({ peer }) => peer)].flatMap(([peer, datagrams]) => {
         const origin: RecordOrigin = originOf(peer, listener.route)
         return recordsOf(

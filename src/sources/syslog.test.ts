@@ -152,6 +152,20 @@ test('over UDP counts what it cannot hold while it is told to wait', async () =>
   await running.until(() => intake.records.length >= 200)
 })
 
+test('over UDP the smallest datagrams take no more memory than large ones', async () => {
+  const intake = new Intake()
+  intake.refuse = () => new AuditError('busy', 'full', { retryAfterMs: 100 })
+  const { running, port, status } = await listening({ transport: 'udp' }, intake)
+  const sender = createSocket('udp4')
+  onTestFinished(() => void sender.close())
+  let sent = 0
+  await running.until(() => {
+    for (let n = 0; n < 100; n++) sender.send('x', port, '127.0.0.1', () => sent++)
+    return (status().refused?.['queue_full'] ?? 0) > 0
+  })
+  expect(sent).toBeLessThan(1_000_000)
+})
+
 test('over TLS believes the certificates of its own authority, and neither another one’s nor an expired one', async () => {
   const ours = anAuthority()
   const files = tlsFilesIn(aFolder(), ours.issue('server'), ours)
