@@ -3,7 +3,6 @@ import { AuditError } from '../domain/errors.ts'
 const PREFIX = 'ce-'
 /** CloudEvents 1.0, 3.1: names are lower-case letters and digits. */
 const NAME = /^[a-z0-9]{1,64}$/
-const JSON_TYPE = /^[^;]*\/(?:[^;]+\+)?json\s*(?:;|$)/i
 
 /**
  * A request in binary mode (HTTP protocol binding of CloudEvents 1.0, 3.1) as the structured event that says the same:
@@ -23,11 +22,16 @@ export function structuredEvent(headers: ReadonlyMap<string, string>, body: Uint
   if (type !== undefined) attributes.set('datacontenttype', type)
   const head = JSON.stringify(Object.fromEntries(attributes)).slice(0, -1)
   if (body.length === 0) return Buffer.from(`${head}}`)
-  if (type !== undefined && !JSON_TYPE.test(type)) {
+  if (type !== undefined && !isJson(type)) {
     return Buffer.from(`${head},"data_base64":"${Buffer.from(body).toString('base64')}"}`)
   }
   // As it was sent: what is broken in it is the format's to refuse.
   return Buffer.concat([Buffer.from(`${head},"data":`), body, Buffer.from('}')])
+}
+
+function isJson(contentType: string): boolean {
+  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  return type.endsWith('/json') || (type.includes('/') && type.endsWith('+json'))
 }
 
 function decoded(header: string, value: string): string {

@@ -78,6 +78,8 @@ export async function listenUntil(
     serve(socket, refusals)
   })
   await listening(server, host, port, config.listen)
+  // One connection that cannot be accepted is no reason to end.
+  server.on('error', () => refusals.add('accept'))
   report()
   if (config.tls !== undefined && 'setSecureContext' in server) {
     watchTls(config.tls, (material) => (server as TlsListener).setSecureContext(material), { ...deps, signal })
