@@ -34,7 +34,14 @@ test('a line of gRPC too, without an address', () => {
 })
 
 test('a time without a zone is in the zone of the source, and no time is the time of collecting', () => {
-  expect(exampleOf('bazel-remote', 'http-get').trust).toEqual(['time:zone-assumed'])
+  const line = Buffer.from('2026/11/20 14:03:22  GET 200       127.0.0.1 /status')
+  const context = { source: 's', now: 0, timezone: 'Europe/Berlin' }
+  expect(formatNamed('bazel-remote').decode(line, context)).toMatchObject({
+    events: [{ event: { '@timestamp': '2026-11-20T13:03:22.000Z' }, trust: [] }],
+  })
+  expect(formatNamed('bazel-remote').decode(line, { source: 's', now: 0 })).toMatchObject({
+    events: [{ event: { '@timestamp': '2026-11-20T14:03:22.000Z' }, trust: ['time:zone-assumed'] }],
+  })
   expect(exampleOf('bazel-remote', 'no-time').trust).toEqual(['time:collected'])
 })
 

@@ -13,7 +13,7 @@ import { zoneClock } from './zone-clock.ts'
  */
 export const bazelRemote: Format = {
   name: 'bazel-remote',
-  version: 1,
+  version: 2,
   stream: 'access',
   decode(bytes, context) {
     if (bytes.length > PARSE_LIMIT_BYTES) return tooLarge(bytes.length)
@@ -139,6 +139,8 @@ function timeOf(date: string | undefined, clock: string | undefined, context: De
     second: Number(second),
     micros: Number(fraction.padEnd(6, '0')),
   })
-  if (micros !== undefined) return { time: formatTime(micros), trust: ['time:zone-assumed'] }
+  if (micros !== undefined) {
+    return { time: formatTime(micros), trust: context.timezone === undefined ? ['time:zone-assumed'] : [] }
+  }
   return { time: new Date(context.now).toISOString(), trust: ['time:collected'] }
 }

@@ -6,6 +6,7 @@ import type { DecodeContext, Format, Reject } from './format.ts'
 import { LABELS_LIMIT, PARSE_LIMIT_BYTES, tooLarge } from './limits.ts'
 import { dropEmpty } from './loose.ts'
 import { recordText } from './original.ts'
+import { zoneClock } from './zone-clock.ts'
 
 /**
  * ArcSight's Common Event Format, versions 0 and 1, with or without a syslog header before it: the seven header fields,
@@ -14,7 +15,7 @@ import { recordText } from './original.ts'
  */
 export const cef: Format = {
   name: 'cef',
-  version: 1,
+  version: 2,
   decode(bytes, context) {
     if (bytes.length > PARSE_LIMIT_BYTES) return tooLarge(bytes.length)
     const { text, original, kept } = recordText(bytes)
@@ -29,7 +30,8 @@ export const cef: Format = {
       return value === '' ? undefined : value
     }
     const outcome = outcomeOf(get('outcome'), get('act'))
-    const { time, trust } = timeOf(get('rt') ?? get('end') ?? get('start'), context)
+    const received = get('rt')
+    const { time, trust } = timeOf(received ?? get('end') ?? get('start'), context)
     const action = wordOf(get('act')) ?? wordOf(name) ?? wordOf(classId) ?? 'event'
     const denied = outcome.denied ? ['denied'] : []
     const event: AuditEvent = {
@@ -67,9 +69,10 @@ export const cef: Format = {
       events: [
         {
           event: { ...event, labels: labelsOf(extension, taken) },
-          // An id is a device's own: two devices of one source may count alike.
+          // An id is a device's own: two devices of one source may count alike, and some give several events of one
+          // incident the same id.
           ...(naturalId !== undefined && {
-            naturalId: [vendor, product, get('dvchost') ?? get('dvc'), naturalId].join('|'),
+            naturalId: [vendor, product, get('dvchost') ?? get('dvc'), classId, received, naturalId].join('|'),
           }),
           trust,
           ...kept,
@@ -137,24 +140,59 @@ function outcomeOf(said: string | undefined, act: string | undefined): { outcome
   return { outcome: 'unknown', denied: false }
 }
 
-const MONTH_FIRST = /^[A-Z][a-z]{2} \d{1,2} \d{4} \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: (?:UTC|GMT|[+-]\d{2}:?\d{2}))?$/
-const EPOCH_MS = /^\d{10,15}$/
+const MONTH_FIRST =
+  /^([A-Z][a-z]{2} \d{1,2}) (?:(\d{4}) )?(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?( (?:UTC|GMT|[+-]\d{2}:?\d{2}))?$/
+const EPOCH_MS = /^\d{12,15}$/
+/** Not what CEF says, but what some devices do. */
+const EPOCH_SECONDS = /^\d{10}$/
 
-/** Milliseconds since 1970, RFC 3339, or `Nov 20 2026 14:03:22 UTC`; without a zone it is taken as UTC and marked. */
+/**
+ * Milliseconds since 1970, RFC 3339, `Nov 20 2026 14:03:22 UTC` or the same without year or zone: then it is in the
+ * source's zone, and a zone that nobody said is marked.
+ */
 function timeOf(said: string | undefined, context: DecodeContext): { time: string; trust: readonly string[] } {
   if (said !== undefined) {
     if (EPOCH_MS.test(said)) return { time: formatTime(Number(said) * 1000), trust: [] }
+    if (EPOCH_SECONDS.test(said)) return { time: formatTime(Number(said) * 1_000_000), trust: [] }
     const exact = parseTime(said)
     if (exact !== undefined) return { time: formatTime(exact), trust: [] }
-    if (MONTH_FIRST.test(said)) {
-      const isZoned = /(?:UTC|GMT|[+-]\d{2}:?\d{2})$/.test(said)
-      const ms = Date.parse(isZoned ? said : `${said} UTC`)
-      if (!Number.isNaN(ms)) {
-        return { time: new Date(ms).toISOString(), trust: isZoned ? [] : ['time:zone-assumed'] }
-      }
-    }
+    const wall = wallTimeOf(said, context)
+    if (wall !== undefined) return wall
   }
   return { time: new Date(context.now).toISOString(), trust: ['time:collected'] }
+}
+
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec'
+
+function wallTimeOf(said: string, context: DecodeContext): { time: string; trust: readonly string[] } | undefined {
+  const [, date = '', year, hour, minute, second, fraction = '', zone] = MONTH_FIRST.exec(said) ?? []
+  const month = MONTHS.indexOf(date.slice(0, 3)) / 3 + 1
+  if (date === '' || !Number.isInteger(month) || month < 1) return undefined
+  const clock = zoneClock(zone === undefined ? (context.timezone ?? 'UTC') : 'UTC')
+  const wall = {
+    month,
+    day: Number(date.slice(4)),
+    hour: Number(hour),
+    minute: Number(minute),
+    second: Number(second),
+    micros: Number(fraction.padEnd(6, '0')),
+  }
+  const micros = year === undefined ? clock.nearest(wall, context.now) : clock.micros({ ...wall, year: Number(year) })
+  if (micros === undefined) return undefined
+  return {
+    time: formatTime(micros - offsetMicros(zone)),
+    trust: [
+      ...(zone === undefined && context.timezone === undefined ? ['time:zone-assumed'] : []),
+      ...(year === undefined ? ['time:year-assumed'] : []),
+    ],
+  }
+}
+
+/** Of ` +01:00`; of ` UTC` and of none it is nothing. */
+function offsetMicros(zone = ''): number {
+  const [, sign, hours, minutes] = /^ ([+-])(\d\d):?(\d\d)$/.exec(zone) ?? []
+  const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000_000
+  return sign === '-' ? -offset : offset
 }
 
 function datasetOf(vendor = '', product = ''): string {

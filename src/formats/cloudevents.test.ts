@@ -38,3 +38,23 @@ test.each([
 ])('%s is refused by name', (text, reason) => {
   expect(rejected(text)).toMatchObject({ kind: 'reject', reason })
 })
+
+test('each event of one record has a name of its own, and what became none is told', () => {
+  const context = { source: 's', now: Date.UTC(2026, 10, 20, 14) }
+  const eventOf = (data: unknown): Buffer =>
+    Buffer.from(JSON.stringify({ specversion: '1.0', id: '7', source: '/web-1', type: 'x', data }))
+  const line =
+    'Nov 20 14:02:11 web-1 sshd[7]: message repeated 2 times: [ Failed password for ada from 192.0.2.1 port 5 ssh2]'
+  const lines = formatNamed('cloudevents').configure?.({ data: 'auth-log' })
+  expect(lines?.decode(eventOf(line), context)).toMatchObject({
+    events: [{ naturalId: '/web-1|7' }, { naturalId: '/web-1|7/1' }],
+  })
+
+  const good = { auditID: '5f0c', stage: 'ResponseComplete', verb: 'get', requestURI: '/healthz' }
+  const list = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items: [good, { auditID: '5f0d' }] }
+  const kubernetes = formatNamed('cloudevents').configure?.({ data: 'kubernetes-audit' })
+  expect(kubernetes?.decode(eventOf(list), context)).toMatchObject({
+    events: [{ naturalId: '5f0c/ResponseComplete' }],
+    rejects: [{ reason: 'missing_field' }],
+  })
+})

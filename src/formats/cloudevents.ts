@@ -20,7 +20,7 @@ type FormatBy = (name: string, options: unknown) => Format
 export function createCloudEvents(formatBy: FormatBy): Format {
   const plain: Format = {
     name: 'cloudevents',
-    version: 1,
+    version: 2,
     configure(given) {
       const { data, dataOptions } = parseStrict(options, given, 'options of cloudevents')
       const inner = data === undefined ? undefined : formatBy(data, dataOptions)
@@ -111,16 +111,17 @@ function dataEvents(record: RecordJson, bytes: Uint8Array, inner: Format, contex
     return { ...decoded, message: `data: ${decoded.message}`, path: ['data', decoded.path].filter(Boolean).join('.') }
   }
   const labels = labelsOf(record.value)
-  const events = decoded.events.map((each): DecodedEvent => ({
+  const name = naturalIdOf(record.value)
+  const events = decoded.events.map((each, nth): DecodedEvent => ({
     ...each,
-    naturalId: each.naturalId ?? naturalIdOf(record.value),
+    naturalId: each.naturalId ?? (nth === 0 ? name : `${name}/${nth}`),
     event: {
       ...each.event,
       event: { ...originalOf(each, record.text), ...each.event.event },
       labels: { ...labels, ...each.event.labels },
     },
   }))
-  return { kind: 'events', events }
+  return { ...decoded, events }
 }
 
 /** What says all by itself has no original of its own; here it does not say what was around it. */

@@ -91,6 +91,7 @@ function readProtobufRecord(bytes: Uint8Array): Read {
 /** One record, so one verdict: a log record that cannot be taken refuses all. The `otlp` source hands them on one by one. */
 function decodeAll(bytes: Uint8Array, inner: Format | undefined, context: DecodeContext): Decoded {
   const events: DecodedEvent[] = []
+  const rejects: Reject[] = []
   for (const each of spread(bytes)) {
     const read = each instanceof Uint8Array ? readRecord(each) : each
     if (read.kind === 'reject') return read
@@ -98,8 +99,10 @@ function decodeAll(bytes: Uint8Array, inner: Format | undefined, context: Decode
     const decoded = isOne ? decodeRecord(read, each, inner, context) : NO_RECORD
     if (decoded.kind === 'reject') return decoded
     events.push(...decoded.events)
+    rejects.push(...(decoded.rejects ?? []))
   }
-  return events.length === 0 ? NO_RECORD : { kind: 'events', events }
+  if (events.length === 0) return rejects[0] ?? NO_RECORD
+  return { kind: 'events', events, ...(rejects.length > 0 && { rejects }) }
 }
 
 const NO_RECORD: Reject = {
