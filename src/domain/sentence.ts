@@ -69,8 +69,11 @@ function verbPhrase(event: AuditEvent, verb: Verb): string {
 
 /** A request that was received and whose end is another event, or is not known. */
 function isOnlyBegun(event: AuditEvent): boolean {
-  const { outcome, type, category } = event.event
-  return outcome === 'unknown' && type?.includes('start') === true && category?.includes('api') === true
+  const { outcome, type, category, action } = event.event
+  if (outcome !== 'unknown') return false
+  // One of several steps of a sign-in.
+  if (action === 'ssh_login') return type?.includes('info') === true
+  return type?.includes('start') === true && category?.includes('api') === true
 }
 
 function whatOf(event: AuditEvent, verb: Verb): readonly SentencePart[] {

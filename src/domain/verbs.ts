@@ -33,11 +33,19 @@ export function verbOf(event: AuditEvent): Verb {
   const word = action.toLowerCase()
   if (word === '') return NO_ACTION
   if (word === 'exec' && event['process'] !== undefined) return RUN_INSIDE
+  const { category, provider } = event.event
+  // Only what a program is called is known, whatever else its name may mean.
+  if (category === undefined && provider !== undefined && word === provider) return quotedVerb(action)
+  if (word === 'log' && event.audit?.resource === undefined) return LOGGED
   const ofRows = event.event.category?.includes('database') === true ? ROW_VERBS.get(word) : undefined
   if (ofRows !== undefined) return ofRows
   const known = VERBS.get(word) ?? VERBS.get(withoutType(word, event.audit?.resource?.[0]?.type?.toLowerCase()))
   if (known !== undefined) return known
-  return { ...PLAIN, past: '', infinitive: `\`${action}\``, link: 'on', onOne: true, onPlace: true, quoted: true }
+  return quotedVerb(action)
+}
+
+function quotedVerb(action: string): Verb {
+  return { ...PLAIN, infinitive: `\`${action}\``, link: 'on', onPlace: true, quoted: true }
 }
 
 /** `create-topic` → `create` when the thing is a topic; else the action as it is. */
@@ -65,6 +73,9 @@ const NO_ACTION: Verb = { ...PLAIN, past: 'did something', infinitive: 'do somet
 
 /** `ran \`id\` in Pod shop/web` */
 const RUN_INSIDE: Verb = { ...PLAIN, past: 'ran', infinitive: 'run', takesCommand: true }
+
+/** A line of a log that says no act: not the logs of a pod, which somebody reads. */
+const LOGGED: Verb = { ...PLAIN, past: 'wrote to the log', infinitive: 'write to the log', link: 'of', onPlace: true }
 
 /** What commands of SQL do is done to what is in a table, not to the table. */
 const ROW_VERBS: ReadonlyMap<string, Verb> = new Map([

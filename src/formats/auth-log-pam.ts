@@ -37,7 +37,7 @@ function readersFor(service: string): readonly (readonly [string, Reader])[] {
     ['session opened for user ', (rest) => session(rest, service, 'start')],
     ['session closed for user ', (rest) => session(rest, service, 'end')],
     ['authentication failure; ', (rest) => failure(rest, service)],
-    ['authentication success; ', (rest) => ({ ...failure(rest, service), outcome: 'success' })],
+    ['authentication success; ', (rest) => ({ ...AUTHENTICATE, outcome: 'success', ...partiesOf(rest, service) })],
     ['check pass; user unknown', () => ({ ...AUTHENTICATE, outcome: 'failure', reason: 'user unknown' })],
     ['bad username [', (rest) => ({ ...AUTHENTICATE, outcome: 'failure', reason: 'bad user name', ...unknown(rest) })],
     ['password changed for ', passwordChanged],
@@ -86,16 +86,14 @@ function withoutUid(text: string): string {
 
 /** `logname=… uid=… euid=… tty=… ruser=… rhost=…  user=…` */
 function failure(rest: string, service: string): Facts {
+  return { ...AUTHENTICATE, outcome: 'failure', reason: 'authentication failure', ...partiesOf(rest, service) }
+}
+
+function partiesOf(rest: string, service: string): Pick<Facts, 'user' | 'from'> {
   const fields = fieldsOf(rest)
   const user = fields.get('user') ?? ''
   const caller = fields.get('ruser') ?? fields.get('logname') ?? ''
-  return {
-    ...AUTHENTICATE,
-    outcome: 'failure',
-    reason: 'authentication failure',
-    ...whoOf(SWITCHING.has(service), user, caller),
-    ...hostOf(fields.get('rhost')),
-  }
+  return { ...whoOf(SWITCHING.has(service), user, caller), ...hostOf(fields.get('rhost')) }
 }
 
 function whoOf(isSwitch: boolean, user: string, caller: string): Pick<Facts, 'user'> {

@@ -29,6 +29,7 @@ export const LOGIN_READERS: Readers = [
   ['Certificate invalid: ', (rest) => ({ ...FAILED_LOGIN, reason: `Certificate invalid: ${rest}` })],
   ['Refusing certificate ID ', refusedCertificate],
   ['Authentication key ', revokedKey],
+  ['Authentication tried for ', wrongPlace],
   ['Timeout before authentication for ', timedOut],
 ]
 
@@ -230,6 +231,25 @@ function revokedKey(rest: string): Facts | undefined {
   if (key === undefined || !rest.includes(' revoked')) return undefined
   const authz = { decision: 'deny', engine: 'sshd', reason: 'key is revoked' } as const
   return { ...REFUSED_LOGIN, reason: 'key is revoked', authn: key, authz, ...(ssh !== undefined && { ssh }) }
+}
+
+/**
+ * `NAME with correct key but not from a permitted host (host=H, ip=IP, required=LIST).`, of a certificate
+ * `NAME with valid certificate but not from a permitted source address (IP).`
+ */
+function wrongPlace(rest: string): Facts | undefined {
+  const [who, where] = splitLast(rest, ' but not from a permitted ') ?? []
+  const [name, method] = splitLast(who ?? '', ' with ') ?? []
+  if (name === undefined || where === undefined) return undefined
+  const ip = /(?:^source address \(|, ip=)([^\s,()]{1,255})/.exec(where.slice(0, 800))?.[1] ?? ''
+  const reason = `not from a permitted ${where.split(' (', 1)[0] ?? ''}`
+  return {
+    ...REFUSED_LOGIN,
+    reason,
+    authn: { method: 'publickey' },
+    authz: { decision: 'deny', engine: 'sshd', reason: `${method} but ${reason}` },
+    ...whoAndFrom(name, endpointOf(ip)),
+  }
 }
 
 /** `IP port N`, since 9.6 `connection from IP to IP, pid = N` */

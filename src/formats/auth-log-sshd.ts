@@ -10,7 +10,13 @@ import { SESSION_READERS } from './auth-log-ssh-session.ts'
  * but control characters: so what follows a name is looked for from the end.
  */
 export function sshdFacts(said: string): Facts | undefined {
-  return firstFacts(READERS, withoutLevel(withoutPreauth(said)))
+  return firstFacts(READERS, withoutFile(withoutLevel(withoutPreauth(said))))
+}
+
+/** What is said of a line of an authorized_keys file begins with its place. */
+function withoutFile(said: string): string {
+  const at = said.startsWith('/') ? said.indexOf(': Authentication tried for ') : -1
+  return at < 0 ? said : said.slice(at + 2)
 }
 
 const PREAUTH = ' [preauth]'

@@ -8,7 +8,9 @@ import { firstFacts, personNamed, splitFirst, splitLast } from './auth-log-facts
  */
 export function sudoFacts(said: string): Facts | undefined {
   const [name, rest] = splitFirst(said, ' : ') ?? []
-  if (name === undefined || rest === undefined || name === '' || name.includes(' ')) return undefined
+  if (name === undefined || rest === undefined || name === '') return undefined
+  // Accounts of a domain may have spaces in their names; words before a colon are no account.
+  if (name.includes(' ') && (name.length > 64 || markedAt(rest, 'COMMAND') < 0)) return undefined
   const user = personNamed(name)
   if (rest.startsWith(CONTINUED)) {
     const process = { command_line: rest.slice(CONTINUED.length) }
@@ -115,7 +117,7 @@ function verdictOf(why: string): Pick<Facts, 'category' | 'type' | 'outcome' | '
 function sayingOnly(user: Facts['user'], rest: string): Facts {
   return {
     action: 'sudo',
-    category: ['process'],
+    category: [],
     type: ['info'],
     outcome: 'unknown',
     ...(user !== undefined && { user }),

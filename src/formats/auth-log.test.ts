@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AuditEvent } from '../domain/event.ts'
+import { plainSentence } from '../domain/sentence.ts'
 import { authLog } from './auth-log.ts'
 import type { DecodeContext, DecodedEvent } from './format.ts'
 
@@ -453,4 +454,38 @@ test('keeps a line that is not UTF-8, with its bytes', () => {
   const bytes = Buffer.from('Nov 20 14:02:11 web-1 sshd[77]: Invalid user \xff from 192.0.2.1 port 9', 'latin1')
   const decoded = authLog.decode(bytes, { source: 'bastion', now: NOW })
   expect(decoded).toMatchObject({ events: [{ originalBase64: bytes.toString('base64') }] })
+})
+
+test.each([
+  [
+    'sshd[7]',
+    '/home/ada/.ssh/authorized_keys:1: Authentication tried for ada with correct key but not from a permitted host (host=pc.example.com, ip=192.0.2.1, required=10.0.0.0/8).',
+    'ssh_login denied ada from 192.0.2.1 (not from a permitted host)',
+  ],
+  [
+    'sshd[7]',
+    'Authentication tried for ada with valid certificate but not from a permitted source address (192.0.2.1).',
+    'ssh_login denied ada from 192.0.2.1 (not from a permitted source address)',
+  ],
+  [
+    'sshd[7]',
+    'pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1 user=ada',
+    'authenticate success ada from 192.0.2.1',
+  ],
+  [
+    'sudo',
+    String.raw` EXAMPLE\ada smith : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`,
+    String.raw`sudo success EXAMPLE\ada smith as root command//bin/ls`,
+  ],
+])('%s: %s', (program, message, gist) => {
+  expect(gistOf(program, message)).toBe(gist)
+})
+
+test.each([
+  ['login[9]: FAILED LOGIN (1) on tty1 FOR ada, Authentication failure', 'Someone not identified did `login` on web-1'],
+  ['sudo: ada : unable to resolve host web-1: Name or service not known', 'ada did `sudo` on web-1'],
+  ['last message repeated 2 times', 'Someone not identified wrote to the log of web-1'],
+  ['sshd[7]: Postponed publickey for ada from 192.0.2.1 port 5 ssh2', 'ada began to sign in to web-1 by SSH'],
+])('does not say more than the line: %s', (line, sentence) => {
+  expect(plainSentence(eventOf(`Nov 20 14:02:11 web-1 ${line}`))).toBe(sentence)
 })

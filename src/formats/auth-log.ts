@@ -36,7 +36,7 @@ function authLogFor({ services = [] }: AuthLogOptions): Format {
   const known = new Set(services)
   return {
     name: 'auth-log',
-    version: 1,
+    version: 2,
     stream: 'authlog',
     configure: (given) => authLogFor(parseStrict(options, given, 'options of auth-log')),
     decode(bytes, context) {
