@@ -20,7 +20,7 @@ export const kubernetesAudit: Format = formatWith(1)
 function formatWith(trustedHops: number): Format {
   return {
     name: NAME,
-    version: 2,
+    version: 3,
     stream: 'kubernetes',
     decode: (bytes, context) => decode(bytes, { context, trustedHops }),
     configure: (given) => formatWith(parseOptions(given).trustedHops),

@@ -28,5 +28,6 @@ function personOf(user: JsonObject | undefined): User | undefined {
 function kindOf(name: string): UserKind {
   if (name === 'system:anonymous') return 'anonymous'
   if (name.startsWith('system:serviceaccount:') || name.endsWith('.gserviceaccount.com')) return 'service'
-  return name.startsWith('system:') ? 'system' : 'person'
+  // EKS keeps names that begin with `eks:` for its own controllers.
+  return name.startsWith('system:') || name.startsWith('eks:') ? 'system' : 'person'
 }

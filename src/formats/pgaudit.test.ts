@@ -272,3 +272,18 @@ test('bytes that are no UTF-8 are kept as they are', () => {
   expect(Buffer.from(originalBase64 ?? '', 'base64')).toEqual(bytes)
   expect(event.user?.name).toBe('a')
 })
+
+test('pods that start in one second have the same sessions, so the pod is part of a name', () => {
+  const text = String(example('cloudnativepg-audit'))
+  const pod = /"logging_pod":"([^"]+)"/.exec(text)?.[1] ?? ''
+  const [one, other] = [decoded(text), decoded(text.replaceAll(pod, `${pod}0`))]
+  expect(one.event.host).toEqual({ name: pod })
+  expect(one.naturalId).not.toBe(other.naturalId)
+  expect(one.naturalId).toBe(decoded(text).naturalId)
+})
+
+test('a user mapping has no name of its own', () => {
+  const statement = 'CREATE USER MAPPING FOR erin SERVER shop'
+  const line = `2026-11-20 09:14:05.120 UTC [1] dave@shop LOG:  AUDIT: SESSION,1,1,DDL,CREATE USER MAPPING,,,${statement},<none>`
+  expect(decoded(line).event.audit?.resource).toEqual([{ type: 'user mapping', parent: 'shop' }])
+})

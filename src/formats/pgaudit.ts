@@ -41,7 +41,7 @@ function createPgaudit(options: PgauditOptions): Format {
   const kindOf = roleKinds(options)
   return {
     name: 'pgaudit',
-    version: 1,
+    version: 2,
     stream: 'database',
     configure: (given) => createPgaudit(parseStrict(optionsSchema, given, 'format pgaudit')),
     joiner: (): LineJoiner => postgresJoiner(stderr),
@@ -88,10 +88,15 @@ function unknownLine(text: string): PostgresLine {
   return { carrier: 'stderr', message, doubts: ['prefix:unmatched'] }
 }
 
-/** Numbers are counted in each log format by itself, so they name a record only together with it. */
-function nameOf({ carrier, session, number, doubts }: PostgresLine): string | undefined {
+/**
+ * Numbers are counted in each log format by itself, so they name a record only together with it. Pods number their
+ * processes alike, so two of them that start in one second would have the same sessions.
+ */
+function nameOf({ carrier, session, number, doubts, pod }: PostgresLine): string | undefined {
   if (session === undefined || number === undefined || doubts !== undefined) return undefined
-  return session.length + number.length > 64 ? undefined : `${carrier}/${session}/${number}`
+  if (session.length + number.length > 64) return undefined
+  const name = `${carrier}/${session}/${number}`
+  return pod === undefined ? name : `${pod.slice(0, 253)}/${name}`
 }
 
 function eventOf(line: PostgresLine, original: { original?: string }, context: DecodeContext, settings: Settings) {

@@ -81,6 +81,7 @@ export function definedIn(
   const said = statement.slice(begun.length, begun.length + FAR)
   const isRole = words === 'ROLE' || words === 'USER' || words === 'GROUP'
   const type = words === 'GROUP' ? 'role' : words.toLowerCase()
+  if (words === 'USER MAPPING') return { type, name: undefined }
   const length = lengthOfWords(said, isRole ? ['ROLE', 'USER', 'GROUP'] : [words])
   const name = length === undefined ? undefined : NAMED.exec(said.slice(length))?.[1]
   return { type, name: name === undefined ? undefined : plainName(name, folding) }
