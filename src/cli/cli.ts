@@ -7,6 +7,7 @@ import { complain } from './complain.ts'
 import { forwardCommand } from './forward.ts'
 import type { Io } from './io.ts'
 import { protectOperands } from './operands.ts'
+import { policyCommand } from './policy.ts'
 import { searchCommand } from './search.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
@@ -48,6 +49,7 @@ export function createProgram(io: Io): Command {
     showCommand(io),
     verifyCommand(io),
     sourcesCommand(io),
+    policyCommand(io),
     tokenCommand(io),
     adminLinkCommand(io),
     configCommand(io),
