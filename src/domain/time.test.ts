@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatTime, parseTime } from './time.ts'
+import { formatTime, parseTime, timeAsRead } from './time.ts'
 
 test.each([
   ['2026-11-22T09:41:33.749Z', 1_795_340_493_749_000],
@@ -35,6 +35,25 @@ test('what is written is read back', () => {
   fc.assert(
     fc.property(fc.integer({ min: -62_135_596_800_000_000, max: 7_258_118_399_999_999 }), (micros) => {
       expect(parseTime(formatTime(micros))).toBe(micros)
+    }),
+  )
+})
+
+test.each([
+  ['2026-11-22T09:41:33.749Z', '2026-11-22T09:41:33.749Z'],
+  ['2026-11-22T09:41:33.749459Z', '2026-11-22T09:41:33.749459Z'],
+  ['2026-11-22T09:41:33.749000Z', '2026-11-22T09:41:33.749Z'],
+  ['2026-11-22T09:41:33,749Z', '2026-11-22T09:41:33.749Z'],
+  ['2026-11-22T09:41:33Z', '2026-11-22T09:41:33.000Z'],
+  ['2026-11-22 10:41:33.749+01:00', '2026-11-22T09:41:33.749Z'],
+])('%s is written as %s', (text, written) => {
+  expect(timeAsRead(text, parseTime(text) ?? NaN)).toBe(written)
+})
+
+test('times of days before and after are written in any order', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -9_000_000_000_000, max: 9_000_000_000_000 }), (ms) => {
+      expect(formatTime(ms * 1000)).toBe(new Date(ms).toISOString())
     }),
   )
 })

@@ -128,3 +128,19 @@ test('several events come of one record, each with its own name', () => {
   expect(result).toMatchObject({ events: [{ naturalId: '1' }, { naturalId: '2' }] })
   expect(decoded({ items: '$.r[*]', map: { 'event.action': '$.do' } }, { r: [7] })).toMatchObject({ kind: 'reject' })
 })
+
+test('a path of names finds what is in the record, and nothing that objects inherit or texts have', () => {
+  const map = {
+    'user.id': '$.who.id',
+    'user.name': '$.constructor.name',
+    'url.path': '$.text.length',
+    message: '$.no.such',
+  }
+
+  const event = eventOf(map, { who: { id: 'u1' }, text: 'abc' })
+
+  expect(event).toMatchObject({ user: { id: 'u1' } })
+  expect(event?.user).not.toHaveProperty('name')
+  expect(event).not.toHaveProperty('url')
+  expect(event).not.toHaveProperty('message')
+})
