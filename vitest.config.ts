@@ -22,7 +22,8 @@ export default defineConfig({
           name: 'services',
           include: ['test/{services,peers}/**/*.test.ts'],
           testTimeout: 300_000,
-          hookTimeout: 600_000,
+          // An API server and a collector are built from source where nothing is cached.
+          hookTimeout: 1_800_000,
           fileParallelism: false,
         },
       },
