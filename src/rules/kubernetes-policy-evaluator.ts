@@ -1,4 +1,9 @@
-import { type PolicyRequest, isForResources, matchesResources } from './kubernetes-policy-match.ts'
+import {
+  type PolicyRequest,
+  type RequestedResource,
+  isForResources,
+  matchesResources,
+} from './kubernetes-policy-match.ts'
 import type { KubernetesPolicy, Level, PolicyRule, Stage } from './kubernetes-policy.ts'
 
 /** What the API server makes of a request. */
@@ -45,8 +50,8 @@ interface Filters {
   readonly groups: Filter
   readonly verbs: Filter
   readonly namespaces: Filter
-  readonly apiGroups: Filter
-  readonly words: Filter
+  /** By group, resource and subresource. */
+  readonly kinds: (target: RequestedResource) => Bits
   readonly names: Filter
   readonly urls: Filter
   /** Pieces of URLs before a `*`, by their lengths. */
@@ -64,29 +69,71 @@ function filtersOf(rules: readonly PolicyRule[]): Filters {
     groups: filter(({ userGroups }) => listed(userGroups)),
     verbs: filter(({ verbs }) => listed(verbs)),
     namespaces: filter((rule) => (rule.nonResourceURLs.length > 0 ? 'none' : listed(rule.namespaces))),
-    apiGroups: filter(({ resources }) =>
-      widened(
-        resources.map(({ group }) => [group]),
-        '*',
-      ),
-    ),
-    words: filter(({ resources }) =>
-      widened(
-        resources.map((each) => each.resources),
-        '*',
-      ),
-    ),
-    names: filter(({ resources }) => widened(resources.map((each) => each.resourceNames))),
+    kinds: createKinds(rules),
+    names: filter(({ resources }) => namesOf(resources)),
     urls: filter((rule) => (isForResources(rule) ? 'none' : listed(rule.nonResourceURLs))),
     prefixes: filter(prefixesOf),
     prefixLengths: [...new Set(rules.flatMap(prefixesOf).map((prefix) => prefix.length))],
   }
 }
 
-/** An empty list, and `wildcard` in one, leave anything. */
-function widened(lists: readonly (readonly string[])[], wildcard?: string): readonly string[] | 'any' {
-  const isAny = lists.some((list) => list.length === 0 || (wildcard !== undefined && list.includes(wildcard)))
-  return isAny || lists.length === 0 ? 'any' : lists.flat()
+/** An entry without names leaves any. */
+function namesOf(resources: PolicyRule['resources']): readonly string[] | 'any' {
+  const isAny = resources.length === 0 || resources.some(({ resourceNames }) => resourceNames.length === 0)
+  return isAny ? 'any' : resources.flatMap(({ resourceNames }) => resourceNames)
+}
+
+const MOST_KINDS = 4096
+
+/**
+ * There are few kinds of resources, so what rules leave of each is kept. What no rule names is all the same to them:
+ * invented names find what is kept, too.
+ */
+function createKinds(rules: readonly PolicyRule[]): (target: RequestedResource) => Bits {
+  const groups = new Set(rules.flatMap(({ resources }) => resources.map(({ group }) => group)))
+  const words = new Set(rules.flatMap(({ resources }) => resources.flatMap((each) => each.resources.flatMap(partsOf))))
+  const unnamed = unnamedIn(words)
+  const kept = new Map<string, Bits>()
+  return (target) => {
+    const apiGroup = groups.has(target.apiGroup) ? target.apiGroup : UNNAMED_GROUP
+    const resource = words.has(target.resource) ? target.resource : unnamed
+    const { subresource: asked } = target
+    const subresource = asked === '' || words.has(asked) ? asked : unnamed
+    const key = `${apiGroup.length}/${resource.length}/${apiGroup}${resource}${subresource}`
+    let bits = kept.get(key)
+    if (bits === undefined) {
+      if (kept.size >= MOST_KINDS) kept.clear()
+      bits = bitsOfKind(rules, { ...target, apiGroup, resource, subresource })
+      kept.set(key, bits)
+    }
+    return bits
+  }
+}
+
+/** No group of a policy can be named so. */
+const UNNAMED_GROUP = '/'
+
+/** A text that is in none of the words. */
+function unnamedIn(words: ReadonlySet<string>): string {
+  const longest = [...words].reduce((most, word) => Math.max(most, word.length), 0)
+  return '-'.repeat(longest + 1)
+}
+
+/** A word as it is, and what stands before and behind each slash in it. */
+function partsOf(word: string): readonly string[] {
+  const parts = [word]
+  for (let at = word.indexOf('/'); at >= 0; at = word.indexOf('/', at + 1))
+    parts.push(word.slice(0, at), word.slice(at + 1))
+  return parts
+}
+
+function bitsOfKind(rules: readonly PolicyRule[], target: RequestedResource): Bits {
+  const bits = new Uint32Array(Math.ceil(rules.length / 32))
+  for (const [n, { resources }] of rules.entries()) {
+    const unnamed = resources.map((each) => ({ ...each, resourceNames: [] }))
+    if (resources.length === 0 || matchesResources(unnamed, target)) set(bits, n)
+  }
+  return bits
 }
 
 function createFilter(
@@ -125,8 +172,9 @@ function firstMatch(rules: readonly PolicyRule[], filters: Filters, request: Pol
     for (; left !== 0; left &= left - 1) {
       const n = word * 32 + 31 - Math.clz32(left & -left)
       const listed = rules[n]?.resources ?? []
-      // The filters look at group, resource and name each on its own; the rule wants them together.
-      if (listed.length === 0 || (target.kind === 'resource' && matchesResources(listed, target))) return n
+      // Kind and name were looked up each on its own; an entry wants them together.
+      if (target.kind === 'path') return n
+      if (listed.every(({ resourceNames }) => resourceNames.length === 0) || matchesResources(listed, target)) return n
     }
   }
   return undefined
@@ -145,14 +193,11 @@ function filteredBy(filters: Filters, { user, groups, verb, target }: PolicyRequ
       .map((length) => target.path.slice(0, length))
     return [...who, [lookUp(filters.urls, target.path), ...lookUpAll(filters.prefixes, prefixes)]]
   }
-  const { apiGroup, resource, subresource, namespace, name } = target
-  const words = subresource === '' ? [resource] : [`${resource}/${subresource}`, `*/${subresource}`]
   return [
     ...who,
-    [lookUp(filters.namespaces, namespace)],
-    [lookUp(filters.apiGroups, apiGroup)],
-    lookUpAll(filters.words, [...words, `${resource}/*`]),
-    [lookUp(filters.names, name)],
+    [filters.kinds(target)],
+    [lookUp(filters.namespaces, target.namespace)],
+    [lookUp(filters.names, target.name)],
   ]
 }
 
