@@ -186,4 +186,32 @@ test('a command of SQL is done to what is in a table', () => {
   expect(said('delete')).toBe('dave deleted rows from Table public.t in database shop')
   expect(said('select')).toBe('dave read Table public.t in database shop')
   expect(said('drop table')).toBe('dave deleted Table public.t in database shop')
+  expect(said('create table as')).toBe('dave created Table public.t in database shop')
+})
+
+test('what is known of a program is its name, not what the name would mean', () => {
+  const host = { user: { name: 'ada' }, host: { name: 'web-1' } }
+  expect(plainSentence(anEvent({ action: 'login', provider: 'login', outcome: 'unknown' }, host))).toBe(
+    'ada did `login` on web-1',
+  )
+  expect(plainSentence(anEvent({ action: 'log', outcome: 'unknown' }, host))).toBe('ada wrote to the log of web-1')
+})
+
+test('a step of a sign-in is no sign-in', () => {
+  const event = anEvent({ action: 'ssh_login', type: ['info'], outcome: 'unknown' }, { user: { name: 'ada' } })
+  expect(plainSentence(event)).toBe('ada began to sign in by SSH')
+})
+
+test('acts and things of a mesh are said as its people write them', () => {
+  const said = (action: string, type: string, name: string): string => {
+    const audit = { resource: [{ type, name, parent: 'default' }] }
+    return plainSentence(
+      anEvent({ action, outcome: 'success', dataset: 'kong.mesh.audit' }, { user: { name: 'ada' }, audit }),
+    )
+  }
+  expect(said('generate_dataplane_token', 'token', '7b0a')).toBe('ada made Token 7b0a in mesh default')
+  expect(said('view_config_dump', 'dataplane', 'web')).toBe(
+    'ada read the configuration of Dataplane web in mesh default',
+  )
+  expect(said('update', 'meshtrafficpermission', 'x')).toBe('ada updated MeshTrafficPermission x in mesh default')
 })

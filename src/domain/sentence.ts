@@ -116,7 +116,7 @@ function thingOf(resource: Resource, verb: Verb, wordOf: (type: string) => strin
   const word = wordOf(type)
   if (name !== undefined) return `${word} ${inNamespace(resource.namespace, name)}`
   const where = resource.namespace === undefined ? '' : ` in ${resource.namespace}`
-  return verb.onOne ? `${/^[aeiou]/i.test(word) ? 'an' : 'a'} ${word}${where}` : `${plural(word)}${where}`
+  return verb.onOne ? `${/^(?!us)[aeiou]/i.test(word) ? 'an' : 'a'} ${word}${where}` : `${plural(word)}${where}`
 }
 
 /** Types whose names speak for themselves. */
@@ -145,6 +145,13 @@ const KIND_WORDS: ReadonlyMap<string, string> = new Map(
     'ReplicationController ResourceQuota RoleBinding RuntimeClass SelfSubjectAccessReview SelfSubjectRulesReview',
     'ServiceAccount ServiceCIDR ServiceMonitor StatefulSet StorageClass SubjectAccessReview TokenReview',
     'ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment',
+    // Of Kong Mesh and Kuma.
+    'AccessAudit AccessRole AccessRoleBinding CircuitBreaker ExternalService FaultInjection GlobalSecret HealthCheck',
+    'HostnameGenerator MeshAccessLog MeshCircuitBreaker MeshExternalService MeshFaultInjection MeshGateway',
+    'MeshGatewayInstance MeshGatewayRoute MeshHealthCheck MeshHTTPRoute MeshLoadBalancingStrategy MeshMetric',
+    'MeshMultiZoneService MeshOPA MeshPassthrough MeshProxyPatch MeshRateLimit MeshRetry MeshService MeshTCPRoute',
+    'MeshTimeout MeshTLS MeshTrace MeshTrafficPermission OPAPolicy ProxyTemplate RateLimit TrafficLog',
+    'TrafficPermission TrafficRoute TrafficTrace VirtualOutbound ZoneEgress ZoneIngress',
   ]
     .join(' ')
     .split(' ')

@@ -84,6 +84,9 @@ const ROW_VERBS: ReadonlyMap<string, Verb> = new Map([
   ['update', { ...PLAIN, past: 'updated rows', infinitive: 'update rows', link: 'of' }],
   ['truncate', { ...PLAIN, past: 'emptied', infinitive: 'empty' }],
   ['delete', { ...PLAIN, past: 'deleted rows', infinitive: 'delete rows', link: 'from' }],
+  ['create table as', { ...PLAIN, past: 'created', infinitive: 'create' }],
+  ['grant role', { ...PLAIN, past: 'gave a role', infinitive: 'give a role', link: 'in' }],
+  ['revoke role', { ...PLAIN, past: 'took a role away', infinitive: 'take a role away', link: 'in' }],
 ])
 
 const MANY: Partial<Verb> = { onOne: false }
@@ -123,6 +126,7 @@ const TABLE: readonly Row[] = [
   ['log', 'read the logs', 'read the logs', { link: 'of' }],
   ['exec', 'ran a command', 'run a command', { link: 'in' }],
   ['run sudo cron', 'ran', 'run', { takesCommand: true, commandLink: 'on', link: '', onPlace: true }],
+  ['connect', 'connected', 'connect', { link: 'to', ...PLACE }],
   ['attach', 'attached', 'attach', { link: 'to' }],
   ['port-forward portforward', 'forwarded ports', 'forward ports', { link: 'to' }],
   ['proxy', 'connected', 'connect', { link: 'to' }],
@@ -130,6 +134,14 @@ const TABLE: readonly Row[] = [
   ['token', 'made a token', 'make a token', { link: 'for' }],
   ['token-create create-token', 'made a token', 'make a token', { link: 'for' }],
   ['token-revoke revoke-token', 'revoked the token', 'revoke the token', { link: 'of' }],
+  [
+    'generate_dataplane_token generate_zone_token generate_zone_cp_token generate_zone_ingress_token generate_user_token',
+    'made',
+    'make',
+  ],
+  ['view_config_dump', 'read the configuration', 'read the configuration', { link: 'of' }],
+  ['view_stats view_clusters', 'looked into', 'look into'],
+  ['produce', 'wrote messages', 'write messages', { link: 'to' }],
   ['impersonate', 'impersonated', 'impersonate', ACCOUNT],
   ['grant', 'granted', 'grant'],
   ['revoke', 'revoked', 'revoke'],

@@ -282,8 +282,11 @@ test('pods that start in one second have the same sessions, so the pod is part o
   expect(one.naturalId).toBe(decoded(text).naturalId)
 })
 
-test('a user mapping has no name of its own', () => {
-  const statement = 'CREATE USER MAPPING FOR erin SERVER shop'
-  const line = `2026-11-20 09:14:05.120 UTC [1] dave@shop LOG:  AUDIT: SESSION,1,1,DDL,CREATE USER MAPPING,,,${statement},<none>`
-  expect(decoded(line).event.audit?.resource).toEqual([{ type: 'user mapping', parent: 'shop' }])
+test.each([
+  ['CREATE USER MAPPING', 'FOR erin SERVER shop'],
+  ['ALTER DEFAULT PRIVILEGES', 'GRANT ALL ON TABLES TO erin'],
+])('%s is about something that has no name of its own', (command, rest) => {
+  const line = `2026-11-20 09:14:05.120 UTC [1] dave@shop LOG:  AUDIT: SESSION,1,1,DDL,${command},,,${command} ${rest},<none>`
+  const type = command.toLowerCase().split(' ').slice(1).join(' ')
+  expect(decoded(line).event.audit?.resource).toEqual([{ type, parent: 'shop' }])
 })

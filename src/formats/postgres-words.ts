@@ -81,11 +81,14 @@ export function definedIn(
   const said = statement.slice(begun.length, begun.length + FAR)
   const isRole = words === 'ROLE' || words === 'USER' || words === 'GROUP'
   const type = words === 'GROUP' ? 'role' : words.toLowerCase()
-  if (words === 'USER MAPPING') return { type, name: undefined }
+  if (NAMELESS.has(words)) return { type, name: undefined }
   const length = lengthOfWords(said, isRole ? ['ROLE', 'USER', 'GROUP'] : [words])
   const name = length === undefined ? undefined : NAMED.exec(said.slice(length))?.[1]
   return { type, name: name === undefined ? undefined : plainName(name, folding) }
 }
+
+/** Things that are told by what they belong to. */
+const NAMELESS: ReadonlySet<string> = new Set(['USER MAPPING', 'DEFAULT PRIVILEGES'])
 
 const WRITES = /^\s*(?:insert\s+into|update|delete\s+from|truncate(?:\s+table)?|merge\s+into)\s+(?:only\s+)?/i
 
