@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { aFolder, aServer } from '../../test/a-server.ts'
+import { aFolder, aServer, until } from '../../test/a-server.ts'
 import type { SourceConfig } from '../sources/kinds.ts'
 import { runCli } from './cli.ts'
 
@@ -40,12 +40,13 @@ test('after a change of its mapping a source is read again: found by what is new
     event.action === 'buy' ? event.id : [],
   )
   const proven = async (server: typeof before) => {
-    const { leaf, blocks } = (await server.call('GET', `/v1/events/${id}/proof?format=json`)).json<{
-      leaf: string
-      blocks: unknown
-    }>()
-    const original = (await server.call('GET', `/v1/events/${id}/original`)).text
-    return { leaf, blocks, original }
+    // Once a checkpoint covers it.
+    const proof = await until(async () => {
+      const answer = await server.call('GET', `/v1/events/${id}/proof?format=json`)
+      return answer.status === 200 && answer.json<{ leaf: string; blocks: unknown; commitments: unknown }>()
+    })
+    const { leaf, blocks, commitments } = proof
+    return { leaf, blocks, commitments, original: (await server.call('GET', `/v1/events/${id}/original`)).text }
   }
   const sealed = await proven(before)
   expect(sealed.original).toBe(JSON.stringify(lines[0]))
