@@ -11,6 +11,8 @@ export interface FilePosition {
   readonly offset: number
   /** It lies under no name any more; it may come back compressed. */
   readonly isGone?: true
+  /** It was not there when we started: not mounted yet, or away for good. */
+  readonly isAway?: true
 }
 
 const cursorSchema = z.object({
@@ -23,6 +25,7 @@ const cursorSchema = z.object({
       path: z.string(),
       offset: z.int().nonnegative(),
       isGone: z.literal(true).exactOptional(),
+      isAway: z.literal(true).exactOptional(),
     }),
   ),
 })

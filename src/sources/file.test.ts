@@ -155,6 +155,46 @@ test('follows all files that a pattern names, also new ones, each by its own pos
   expect(after.texts).toEqual(more)
 })
 
+test('a file that is away at a start is read on from where it was, also after the next start', async () => {
+  const folder = await aFolder()
+  const [here, away] = [join(folder, 'a.log'), join(folder, 'b.log')]
+  let intake = new Intake()
+  let running = start(following(here, away), intake)
+  await append(here, 3)
+  await append(away, 3)
+  await running.until(() => intake.records.length >= 6)
+  await running.stop()
+  const { cursor } = intake
+  // As a folder that is not mounted yet.
+  await rename(away, join(folder, 'elsewhere'))
+  let latest = cursor
+  for (let starts = 0; starts < 2; starts++) {
+    intake = new Intake()
+    running = start(following(here, away), intake, latest)
+    const more = await append(here, 1)
+    await running.until(() => intake.records.length >= 1)
+    await running.stop()
+    expect(intake.texts).toEqual(more)
+    latest = intake.cursor
+  }
+  await copyFile(join(folder, 'elsewhere'), away)
+  intake = new Intake()
+  running = start(following(here, away), intake, latest)
+  const fresh = await append(away, 1)
+  await running.until(() => intake.records.length >= 1)
+  await running.pass(1000)
+  expect(intake.texts).toEqual(fresh)
+  await running.stop()
+
+  // Another one under its name is another one.
+  await rm(away)
+  intake = new Intake()
+  running = start(following(here, away), intake, latest)
+  const another = await append(away, 2)
+  await running.until(() => intake.records.length >= 2)
+  expect(intake.texts).toEqual(another)
+})
+
 test('tells files apart that begin with the same line', async () => {
   const folder = await aFolder()
   const intake = new Intake()

@@ -67,6 +67,9 @@ export class FollowedFiles {
   #remembered: readonly FilePosition[]
   /** Files that went away, the last first: what comes back compressed is one of them. */
   #gone: readonly FilePosition[]
+  readonly #known: ReadonlySet<FilePosition>
+  /** Files that were not there at an earlier start either: they may come back where they were. */
+  #away: readonly FilePosition[]
   /** First lines of gzip files that are not read yet, by inode. */
   readonly #waiting = new Map<string, Waiting>()
   readonly #followed = new Map<string, Followed>()
@@ -75,7 +78,9 @@ export class FollowedFiles {
 
   constructor(deps: FollowedFilesDeps) {
     this.#deps = deps
-    this.#remembered = deps.known.filter(({ isGone }) => isGone === undefined)
+    this.#known = new Set(deps.known)
+    this.#remembered = deps.known.filter(({ isGone, isAway }) => isGone === undefined && isAway === undefined)
+    this.#away = deps.known.filter(({ isAway }) => isAway === true)
     this.#gone = deps.known.filter(({ isGone }) => isGone === true)
   }
 
@@ -86,7 +91,17 @@ export class FollowedFiles {
   }
 
   get positions(): readonly FilePosition[] {
-    return [...this.files.map(positionOf), ...this.#gone]
+    return [...this.files.map(positionOf), ...this.#gone, ...this.#notThere()]
+  }
+
+  /** Of the cursor, and not found since: a later start may find them. Not where another file lies now. */
+  #notThere(): readonly FilePosition[] {
+    const taken = new Set(this.files.map(({ path }) => path))
+    const notFound = this.#remembered.filter((each) => this.#known.has(each))
+    return [...notFound, ...this.#away]
+      .filter(({ path }) => !taken.has(path))
+      .slice(0, MOST_FILES)
+      .map((each) => ({ ...each, isAway: true }))
   }
 
   /** Looks at the disk once: finds new files, renamed, cut and vanished ones. */
@@ -224,24 +239,26 @@ export class FollowedFiles {
 
   /** By inode where it was read before, else the one that went away with this first line, and best with this size. */
   #recogniseGzip(seen: Seen, size: number, fingerprint: string): FilePosition | undefined {
-    const alike = [...this.#remembered, ...this.#gone].filter(
-      (each) => each.fingerprint === fingerprint && !this.#followed.has(each.id),
+    const isAlike = (each: FilePosition): boolean => each.fingerprint === fingerprint && !this.#followed.has(each.id)
+    const alike = [...this.#remembered, ...this.#gone].filter(isAlike)
+    const own = [...alike, ...this.#away.filter(isAlike)].find(
+      (each) => each.inode === seen.inode && each.path.endsWith('.gz'),
     )
-    const own = alike.find((each) => each.inode === seen.inode && each.path.endsWith('.gz'))
     if (own !== undefined || alike.length === 0) return own
     return alike.find((each) => each.offset % 2 ** 32 === size) ?? alike.find((each) => each.offset <= size)
   }
 
   /** The same file as before: by inode, or as the copy of one that was cut. One that is too short is another. */
   #recognise(seen: Seen, fingerprint: string): FilePosition | undefined {
-    const alike = this.#remembered.filter(
-      (each) => each.fingerprint === fingerprint && each.offset <= seen.sizeBytes && !this.#followed.has(each.id),
-    )
-    return alike.find((each) => each.inode === seen.inode) ?? alike[0]
+    const isAlike = (each: FilePosition): boolean =>
+      each.fingerprint === fingerprint && each.offset <= seen.sizeBytes && !this.#followed.has(each.id)
+    const alike = this.#remembered.filter(isAlike)
+    const own = alike.find((each) => each.inode === seen.inode)
+    return own ?? this.#away.find((each) => each.path === seen.path && isAlike(each)) ?? alike[0]
   }
 
   #follow(seen: Seen, handle: FileHandle | GzipFile, fingerprint: string, before: FilePosition | undefined): Followed {
-    const notRead = [...this.#remembered, ...this.#gone]
+    const notRead = [...this.#remembered, ...this.#gone, ...this.#away]
     const taken = new Set([...this.#followed.keys(), ...notRead.map((each) => each.id)])
     const id = before?.id ?? freeName(fingerprint.slice(0, 32), taken)
     const offset = before?.offset ?? 0
@@ -262,6 +279,8 @@ export class FollowedFiles {
     }
     this.#followed.set(id, file)
     this.#remembered = this.#remembered.filter((each) => each.id !== id)
+    // Also where another one lies there now.
+    this.#away = this.#away.filter((each) => each.id !== id && each.path !== path)
     return file
   }
 
