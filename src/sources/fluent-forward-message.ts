@@ -112,7 +112,7 @@ async function packedEntries(bytes: Uint8Array, at: number, compressed: string):
 function entryAt(bytes: Uint8Array, at: number): Entry {
   const head = wholeHead(bytes, at)
   if (head.kind !== 'list' || head.inside < 2) return { bytes, time: at, record: at }
-  const [time = at, record = at] = placesInside(bytes, at)
+  const [time = at, record = at] = placesInside(bytes, at, 2)
   // Fluent Bit 2.1 and later: [[time, metadata], record].
   const first = wholeHead(bytes, time)
   return { bytes, time: first.kind === 'list' && first.inside > 0 ? first.at : time, record }

@@ -122,13 +122,17 @@ export class ItemEnd {
   }
 }
 
-/** Where each item of a list or map begins, and where the last one ends. What is inside was looked at by `ItemEnd`. */
-export function placesInside(bytes: Uint8Array, at: number): readonly number[] {
+/**
+ * Where each item of a list or map begins, and where the last one ends. What is inside was looked at by `ItemEnd`.
+ *
+ * @param most So many of the first ones: an item may hold millions.
+ */
+export function placesInside(bytes: Uint8Array, at: number, most = Infinity): readonly number[] {
   const head = headAt(bytes, at, bytes.length)
   const places: number[] = []
   if (head === undefined) return places
   let next = head.at
-  for (let n = 0; n < head.inside; n++) {
+  for (let n = 0; n < Math.min(head.inside, most); n++) {
     places.push(next)
     next = endOf(bytes, next)
   }
