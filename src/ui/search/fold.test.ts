@@ -28,6 +28,9 @@ test('folds the lines of one sign-in, but neither what was done meanwhile nor wh
   expect(folded(line('session'), line('process'), line('session'))).toEqual([0, 0, 0])
   expect(folded(line('authentication'), line('authentication', 'c1', 'denied'))).toEqual([0, 0])
   expect(folded(line('session'), line('session', 'c2'))).toEqual([0, 0])
+  const served = (event: AuditEvent, process: string): AuditEvent => ({ ...event, process: { entity_id: process } })
+  expect(folded(served(line('session', ''), 'p1'), served(line('authentication'), 'p1'))).toEqual([1])
+  expect(folded(served(line('session', ''), 'p1'), served(line('authentication'), 'p2'))).toEqual([0, 0])
   expect(rowsOf([line('session'), line('session')], true).map(partWord)).toEqual(['lines'])
 })
 

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../domain/event.ts'
+import type { AuditEvent, State } from '../../domain/event.ts'
 import { stateOf } from '../../domain/event.ts'
 
 /** One row of the list: an event, or neighbours that belong together with the latest in front. */
@@ -12,13 +12,12 @@ export interface Row {
 /** Makes rows of events; with `fold`, neighbouring stages of a request share one, and lines of a sign-in. */
 export function rowsOf(events: readonly AuditEvent[], fold: boolean): readonly Row[] {
   const rows: { key: string; event: AuditEvent; others: AuditEvent[] }[] = []
-  let previous: string | undefined
+  let previous: AuditEvent | undefined
   for (const event of events) {
-    const whole = fold ? wholeOf(event) : undefined
     const last = rows.at(-1)
-    if (whole !== undefined && whole === previous && last !== undefined) last.others.push(event)
+    if (fold && previous !== undefined && last !== undefined && areOne(previous, event)) last.others.push(event)
     else rows.push({ key: keyOf(event), event, others: [] })
-    previous = whole
+    previous = event
   }
   return rows
 }
@@ -35,17 +34,26 @@ export function keyOf(event: AuditEvent): string {
 }
 
 /**
- * What an event is a part of, where one row can stand for all of it: a request, or how somebody came and went over one
+ * Whether one row can stand for two neighbours: stages of a request, or lines that say how somebody came and went over one
  * connection. What was done meanwhile, and what was refused, keep rows of their own.
  */
-function wholeOf(event: AuditEvent): string | undefined {
-  const source = event.whodid?.source
-  const request = requestId(event)
-  if (request !== undefined) return JSON.stringify([source, request])
-  const connection = textIn(event['trace'], 'id')
-  if (connection === undefined || !isComingOrGoing(event)) return undefined
+function areOne(a: AuditEvent, b: AuditEvent): boolean {
+  if (a.whodid?.source !== b.whodid?.source) return false
+  const [request, other] = [requestId(a), requestId(b)]
+  if (request !== undefined || other !== undefined) return request === other
+  if (!isComingOrGoing(a) || !isComingOrGoing(b) || mark(a) !== mark(b)) return false
+  // Of a connection some lines name the other end, some only the process that serves it.
+  return agree(a, b, 'trace', 'id') || agree(a, b, 'process', 'entity_id')
+}
+
+function mark(event: AuditEvent): State {
   const state = stateOf(event)
-  return JSON.stringify([source, connection, state === 'unknown' ? 'success' : state])
+  return state === 'unknown' ? 'success' : state
+}
+
+function agree(a: AuditEvent, b: AuditEvent, first: string, ...path: readonly string[]): boolean {
+  const value = textIn(a[first], ...path)
+  return value !== undefined && value === textIn(b[first], ...path)
 }
 
 const COMING_AND_GOING: ReadonlySet<string> = new Set(['authentication', 'session', 'network'])

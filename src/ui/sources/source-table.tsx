@@ -68,7 +68,7 @@ function SourceRow({ source }: { source: SourceAnswer }): ReactNode {
       {partsOf(accounting).map((part) => (
         <PartCell key={part.label} part={part} wrong={part.label === 'received' ? wrong : undefined} />
       ))}
-      <td className="num">{lagWords(source) ?? <span className="muted">not known</span>}</td>
+      <td className="num">{lagWords(source) ?? <span className="muted">unknown</span>}</td>
       <td className="num">
         {connections === undefined ? <span className="muted">–</span> : countText(connections)}
         {refused > 0 && <small className="is-failed">{countText(refused)} refused</small>}
