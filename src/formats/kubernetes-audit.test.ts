@@ -152,6 +152,7 @@ describe('who it was', () => {
     expect(userOf('system:serviceaccount:shop:deployer')?.kind).toBe('service')
     expect(userOf('system:node:worker-1')?.kind).toBe('system')
     expect(userOf('eks:node-manager')?.kind).toBe('system')
+    expect(userOf('aksService')?.kind).toBe('system')
     expect(userOf('system:apiserver')?.kind).toBe('system')
     expect(userOf('system:anonymous')?.kind).toBe('anonymous')
     expect(userOf('kubernetes-admin')?.kind).toBe('person')

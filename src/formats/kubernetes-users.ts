@@ -28,6 +28,6 @@ function personOf(user: JsonObject | undefined): User | undefined {
 function kindOf(name: string): UserKind {
   if (name === 'system:anonymous') return 'anonymous'
   if (name.startsWith('system:serviceaccount:') || name.endsWith('.gserviceaccount.com')) return 'service'
-  // EKS keeps names that begin with `eks:` for its own controllers.
-  return name.startsWith('system:') || name.startsWith('eks:') ? 'system' : 'person'
+  // EKS keeps names that begin with `eks:` for its own controllers; those of AKS sign in under one name.
+  return name.startsWith('system:') || name.startsWith('eks:') || name === 'aksService' ? 'system' : 'person'
 }
