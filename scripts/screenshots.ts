@@ -76,6 +76,11 @@ async function take(event: AuditEvent, size: keyof typeof SIZES, theme: 'light' 
   await page.waitForSelector('.verdict.is-yes >> text=Consistent')
   await page.click('text=Show path')
   await shoot(page, `proof-${size}-${theme}`)
+  if (size === 'wide') {
+    await page.goto(`${server.url}/sources`)
+    await page.waitForSelector('.sources-table tbody tr')
+    await shoot(page, `sources-${size}-${theme}`)
+  }
   await context.close()
 }
 
