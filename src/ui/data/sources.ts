@@ -30,7 +30,7 @@ export function useSources(enabled: boolean): UseQueryResult<readonly SourceAnsw
   })
 }
 
-export interface RejectedPage {
+interface RejectedPage {
   readonly rejected: readonly RejectedAnswer[]
   readonly next?: string
 }
