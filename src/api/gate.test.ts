@@ -160,11 +160,11 @@ test('behind a proxy the public address is ours too', async () => {
     shown.app.inject({ method: 'POST', url: '/v1/session', payload: { secret }, headers: { host, origin } })
 
   expect((await signIn('audit.example.org', 'https://audit.example.org')).statusCode).toBe(403)
-  const signedIn = await signIn('127.0.0.1:7421', 'https://audit.example.com')
-  expect(signedIn.statusCode).toBe(200)
+  const answered = await signIn('127.0.0.1:7421', 'https://audit.example.com')
+  expect(answered.statusCode).toBe(200)
   // The browser came by https: its cookie goes no other way.
-  expect(signedIn.headers['set-cookie']).toMatch(/^__Host-whodid=.*; Secure$/)
-  const cookie = String(signedIn.headers['set-cookie']).split(';', 1)[0] ?? ''
+  expect(answered.headers['set-cookie']).toMatch(/^__Host-whodid=.*; Secure$/)
+  const cookie = String(answered.headers['set-cookie']).split(';', 1)[0] ?? ''
   const me = await shown.app.inject({ url: '/v1/me', headers: { cookie, host: '127.0.0.1:7421' } })
   expect(me.statusCode).toBe(200)
   await shown.close()
