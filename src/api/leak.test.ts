@@ -178,6 +178,16 @@ test('names of all sources and streams are not for one from whom the field is hi
   expect(await me(['whodid.stream'])).toMatchObject({ sources: ['prod-1'], streams: [] })
 })
 
+test('how sources stand is not for one from whom their names are hidden', async () => {
+  const status = async (hide: readonly string[]) => {
+    const answer = await fetch(`${base}/v1/sources`, { headers: bearer(api.token({ scope: 'read', hide })) })
+    return answer.status
+  }
+  expect(await status([])).toBe(200)
+  expect(await status(['user.email'])).toBe(200)
+  expect(await status(['whodid.source'])).toBe(403)
+})
+
 test('a hidden field and one that never was are the same error', async () => {
   const headers = bearer(api.token({ scope: 'read', hide: ['user.email'] }))
   const about = async (field: string) => {

@@ -3,9 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Me } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { Scope } from '../state/tokens.ts'
-import { isHidden } from '../query/resolve.ts'
-import type { Visibility } from '../query/visibility.ts'
 import type { ApiDeps } from './deps.ts'
+import { mayName } from './may-name.ts'
 
 /** `GET /v1/me`: who the caller is and what it may know of this server. */
 export function addMeRoutes(app: FastifyInstance, deps: ApiDeps): void {
@@ -37,11 +36,6 @@ export function addMeRoutes(app: FastifyInstance, deps: ApiDeps): void {
       throw error
     }
   }
-}
-
-/** Names of all there are tell of rows and fields that a reader may not see. */
-function mayName({ rowFilter, fields }: Visibility, path: string): boolean {
-  return rowFilter === undefined && !isHidden(fields, path)
 }
 
 const INCLUDED: Readonly<Record<Scope, readonly Scope[]>> = {

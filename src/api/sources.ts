@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import type { SourceAnswer } from '../domain/answers.ts'
@@ -6,6 +6,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { KeptTotal, LetGo } from '../state/rejected-records.ts'
 import type { ApiDeps } from './deps.ts'
 import { parseBody, parseParams } from './input.ts'
+import { mayName } from './may-name.ts'
 import { tryRecords } from './try-records.ts'
 
 /**
@@ -16,11 +17,13 @@ export function addSourceRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const config = { needs: ['EVENT_READ'] } as const
 
   app.get('/v1/sources', { config }, async (request) => {
+    refuseWhoMayNotNameThem(request)
     parseParams(noParams, request.query)
     return { sources: await allSources(deps) }
   })
 
   app.get<{ Params: { name: string } }>('/v1/sources/:name', { config }, async (request) => {
+    refuseWhoMayNotNameThem(request)
     parseParams(noParams, request.query)
     const { name } = request.params
     const found = (await allSources(deps)).find((each) => each.name === name)
@@ -39,6 +42,12 @@ export function addSourceRoutes(app: FastifyInstance, deps: ApiDeps): void {
     }
     return { records: tryRecords(Buffer.from(records), how, deps.clock.now()) }
   })
+}
+
+/** Names and counts of all sources tell of events that a reader may not see. */
+function refuseWhoMayNotNameThem({ visibility }: FastifyRequest): void {
+  if (mayName(visibility, 'whodid.source')) return
+  throw new AuditError('forbidden', 'sources are shown to those only who may see every event and where it came from')
 }
 
 const noParams = z.strictObject({})
