@@ -44,7 +44,8 @@ objects of ours: \`audit\` for what ECS has no place for (in OCSF's words where 
 - **Trust is marked**: \`whodid.trust\` says \`ip:last-hop\` (the address that the far side saw itself is believed, others are claims),
   \`agent:claim\` (a user agent is what a program calls itself), \`time:collected\` (the record had no time).
 - **What was cut is marked**: \`whodid.truncated\` names path, length and reason: \`record_limit\`, \`depth_limit\`, \`unsafe_keys\`, or \`by_source\`.
-- **Not yet**: \`whodid.rule\`, \`.masked\`, \`.unresolved\` and \`.duplicate_of\` are declared, and nothing sets them so far.
+- **What was masked is marked**: \`whodid.masked\` names path and rule; the original has the same hole.
+- **Not yet**: \`whodid.rule\`, \`.unresolved\` and \`.duplicate_of\` are declared, and nothing sets them so far.
 - Every event is in one of five **states**: *denied* is \`event.type:denied\`, *staged* \`decision:staged\`, *failed* \`outcome:failure\`, then *success*
   and *unknown*; the first that fits.
 
