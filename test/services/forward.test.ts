@@ -67,7 +67,12 @@ test('forwarder and writer are killed in turn, and every line is there once, its
   const found = await everything(api)
   expect(found.map(markerOf).toSorted()).toEqual([...lines].toSorted())
   expect(found.filter(({ whodid }) => whodid?.conflict === true)).toEqual([])
-  const numbers = await numbersOf(api, 'bastion')
+  // A checkpoint is signed each second: the last leaves are found once one covers them.
+  let numbers: ReadonlyMap<number, readonly number[]> = new Map()
+  await until(async () => {
+    numbers = await numbersOf(api, 'bastion')
+    return countOf(numbers) >= lines.size
+  })
   expect([...numbers.keys()]).toEqual([epoch])
   expect(numbers.get(epoch)).toEqual(Array.from(lines, (_, n) => n + 1))
   expect((await forwarder.stop()).code).toBe(0)
@@ -131,6 +136,10 @@ async function numbersOf(api: ApiClient, source: string): Promise<ReadonlyMap<nu
     }
   }
   return numbers
+}
+
+function countOf(numbers: ReadonlyMap<number, readonly number[]>): number {
+  return [...numbers.values()].reduce((sum, each) => sum + each.length, 0)
 }
 
 async function totalOf(api: ApiClient, q: string): Promise<number> {
