@@ -10,12 +10,13 @@ import {
   CreateLogStreamCommand,
   PutLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { SourceAnswer } from '../../src/domain/answers.ts'
 import type { SourceDeps } from '../../src/sources/source.ts'
 import { type CloudWatchLogsConfig, createCloudWatchLogs } from '../../src/sources/cloudwatch-logs.ts'
 import { parseSource } from '../../src/sources/kinds.ts'
 import { aFolder, aServer, until } from '../a-server.ts'
+import { receiverContract } from '../contract/receiver.ts'
 import { Intake, quiet, sourceContract, start } from '../contract/source.ts'
 import { manualClock } from '../manual-clock.ts'
 
@@ -108,6 +109,30 @@ function auditRecord(more: object = {}): string {
     ...more,
   })
 }
+
+let group: Awaited<ReturnType<typeof aGroup>>
+let putInGroup: Awaited<ReturnType<typeof group.stream>>
+beforeEach(async () => {
+  group = await aGroup()
+  putInGroup = await group.stream('kube-apiserver-audit-1')
+})
+
+receiverContract({
+  config: () => ({ ...group.config }),
+  farSide() {
+    const write = async (messages: readonly string[]) => {
+      for (const message of messages) await putInGroup([{ message, timestamp: Date.now() }])
+    }
+    return {
+      send: (count) => write(Array.from({ length: count }, () => auditRecord())),
+      sendBad: () => write(['no audit record']),
+    }
+  },
+  role: 'follower',
+  badReason: 'not_json',
+  // Seconds behind the newest event that it has seen: how many wait there, nobody says.
+  isBehind: ({ seconds }) => seconds !== undefined,
+})
 
 sourceContract(async () => {
   const { config, stream } = await aGroup()
