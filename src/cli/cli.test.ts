@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 
+import { type Ran, ran } from '../../test/a-command.ts'
 import { type TestApi, anApi, anEvent } from '../../test/an-api.ts'
 import { type ControlSocket, listenControl } from '../api/control.ts'
 import { systemClock } from '../lib/clock.ts'
 import { openState } from '../state/state.ts'
-import { runCli } from './cli.ts'
 import type { Io } from './io.ts'
 
 let api: TestApi
@@ -36,30 +36,11 @@ afterEach(() => {
   api.events.splice(3)
 })
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
 /** Runs a command in the data folder of the server, unless it says another. */
-async function whodid(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
-  let [out, err] = ['', '']
-  const io: Io = {
-    out: (piece) => ((out += piece), true),
-    err: (piece) => void (err += piece),
-    drained: () => Promise.resolve(),
-    isTerminal: false,
-    isErrTerminal: false,
-    columns: 80,
-    env: {},
-    signal: new AbortController().signal,
-    ...more,
-  }
+function whodid(args: readonly string[], more: Partial<Io> = {}): Promise<Ran> {
   const hasServer = args.includes('--data') || args.includes('--url') || 'env' in more
   const end = args.includes('--') ? args.indexOf('--') : args.length
-  const code = await runCli(hasServer ? args : args.toSpliced(end, 0, '--data', api.folder), io)
-  return { code, out, err }
+  return ran(hasServer ? args : args.toSpliced(end, 0, '--data', api.folder), more)
 }
 
 test('search prints sentences to read, and everything for machines', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
 
+import { NOWHERE } from '../../test/a-command.ts'
 import { createProgram } from './cli.ts'
 
 const docs = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8')
@@ -16,16 +17,7 @@ function leavesOf(command: Command, path: readonly string[] = []): [name: string
   )
 }
 
-const program = createProgram({
-  out: () => true,
-  err: () => {},
-  drained: () => Promise.resolve(),
-  isTerminal: false,
-  isErrTerminal: false,
-  columns: 80,
-  env: {},
-  signal: new AbortController().signal,
-})
+const program = createProgram(NOWHERE)
 
 test.each(leavesOf(program))('docs/cli.md has a section for %s and tells of each of its options', (name, command) => {
   expect(docs).toContain(`whodid ${name}`)

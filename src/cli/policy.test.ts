@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { runCli } from './cli.ts'
+import { ran } from '../../test/a-command.ts'
 
 let folder: string
 let file: string
@@ -24,17 +24,7 @@ function fileOf(name: string, rules: string | Uint8Array): string {
 }
 
 async function policy(...args: readonly string[]) {
-  let [out, err] = ['', '']
-  const code = await runCli(['policy', 'k8s', ...args], {
-    out: (piece) => ((out += Buffer.from(piece).toString()), true),
-    err: (piece) => void (err += piece),
-    drained: () => Promise.resolve(),
-    isTerminal: false,
-    isErrTerminal: false,
-    columns: 80,
-    env: {},
-    signal: new AbortController().signal,
-  })
+  const { code, out, err } = await ran(['policy', 'k8s', ...args])
   return { code, out, err }
 }
 

@@ -1,23 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ran } from '../../test/a-command.ts'
 import { aFolder, aServer, until } from '../../test/a-server.ts'
 import type { SourceConfig } from '../sources/kinds.ts'
-import { runCli } from './cli.ts'
 
-async function whodid(data: string, ...args: string[]) {
-  let [out, err] = ['', '']
-  const code = await runCli([...args, '--data', data], {
-    out: (piece) => ((out += Buffer.from(piece).toString()), true),
-    err: (piece) => void (err += piece),
-    drained: () => Promise.resolve(),
-    isTerminal: false,
-    isErrTerminal: false,
-    columns: 80,
-    env: {},
-    signal: new AbortController().signal,
-  })
-  return { code, out, err }
+function whodid(data: string, ...args: string[]) {
+  return ran([...args, '--data', data])
 }
 
 test('after a change of its mapping a source is read again: found by what is new, proven by what was sealed', async () => {

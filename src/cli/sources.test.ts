@@ -1,23 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ran } from '../../test/a-command.ts'
 import { aFolder, aServer, until } from '../../test/a-server.ts'
-import { runCli } from './cli.ts'
 
-async function whodid(data: string, ...args: string[]) {
-  const out: Buffer[] = []
-  let err = ''
-  const code = await runCli(args.includes('try') ? args : [...args, '--data', data], {
-    out: (piece) => (out.push(Buffer.from(piece)), true),
-    err: (piece) => void (err += piece),
-    drained: () => Promise.resolve(),
-    isTerminal: false,
-    isErrTerminal: false,
-    columns: 80,
-    env: {},
-    signal: new AbortController().signal,
-  })
-  return { code, bytes: Buffer.concat(out), out: Buffer.concat(out).toString(), err }
+function whodid(data: string, ...args: string[]) {
+  return ran(args.includes('try') ? args : [...args, '--data', data])
 }
 
 const good = '{"event":{"id":"1","action":"read","outcome":"success"},"user":{"name":"ada"}}'

@@ -13,7 +13,7 @@ import { type Ledger, openLedger } from '../ledger/ledger.ts'
 import { systemClock } from '../lib/clock.ts'
 import { realFiles } from '../lib/real-files.ts'
 import { type State, openState } from '../state/state.ts'
-import { runCli } from './cli.ts'
+import { type Ran, ran } from '../../test/a-command.ts'
 
 const LOGS = ['acme/n1/access/2026-11', 'acme/n1/default/2026-11']
 
@@ -51,19 +51,8 @@ function leaves(count: number): readonly Uint8Array[] {
   })
 }
 
-async function verify(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const code = await runCli(['verify', ...args], {
-    out: (piece) => ((out += piece), true),
-    err: (piece) => void (err += piece),
-    drained: () => Promise.resolve(),
-    isTerminal: false,
-    isErrTerminal: false,
-    columns: 80,
-    env: { WHODID_TOKEN: api.token({ scope: 'read' }) },
-    signal: new AbortController().signal,
-  })
-  return { code, out, err }
+function verify(...args: string[]): Promise<Ran> {
+  return ran(['verify', ...args], { env: { WHODID_TOKEN: api.token({ scope: 'read' }) } })
 }
 
 test('prints one line for each log that is as it was signed', async () => {
