@@ -2,63 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { chromium } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { buildUi, isUiStale } from '../../scripts/build.ts'
 import type { SourceAnswer } from '../../src/domain/answers.ts'
 import type { ServerProcess } from '../server-process.ts'
 import { runCommand, startServerProcess } from '../server-process.ts'
+import { eachHasAPage, NARROW, WIDE } from './browser-page.ts'
 import type { FixtureServer } from './fixture-server.ts'
 import { startFixtureServer } from './fixture-server.ts'
 import type { Invented } from './invented-events.ts'
 import { companyEvents } from './invented-events.ts'
 import { companySources } from './invented-sources.ts'
 
-const WIDE = { width: 1440, height: 900 }
-const NARROW = { width: 390, height: 844 }
-
-let browser: Browser
-let context: BrowserContext
 let page: Page
-let complaints: string[]
-
-beforeAll(async () => {
-  if (isUiStale()) await buildUi()
-  browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu'],
-  })
-})
-
-afterAll(() => browser.close())
-
-beforeEach(async () => {
-  context = await browser.newContext({
-    viewport: WIDE,
-    locale: 'en-GB',
-    timezoneId: 'Europe/Stockholm',
-    colorScheme: 'light',
-    reducedMotion: 'reduce',
-    permissions: ['clipboard-read', 'clipboard-write'],
-  })
-  page = await context.newPage()
-  complaints = []
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('dialog', (dialog) => {
-    complaints.push(`dialog ${dialog.message()}`)
-    void dialog.dismiss()
-  })
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-      complaints.push(message.text())
-  })
-})
-
-afterEach(async () => {
-  await context.close()
-  expect(complaints).toEqual([])
-})
+eachHasAPage((own) => (page = own), { reducedMotion: 'reduce' })
 
 describe('how sources stand', () => {
   let server: FixtureServer
