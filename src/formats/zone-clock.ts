@@ -1,4 +1,5 @@
 import type { Micros } from '../domain/time.ts'
+import { wallMs } from '../lib/wall-time.ts'
 
 /** A time as clocks on a wall show it. */
 interface WallTime {
@@ -97,14 +98,8 @@ function cachedOffsets(zone: string): (utcMs: number) => number {
     const found = known.get(slot)
     if (found !== undefined) return found
     if (known.size >= MOST_OFFSETS) known.clear()
-    const offset = wallOf(format, slot * SLOT_MS) - slot * SLOT_MS
+    const offset = wallMs(format, slot * SLOT_MS) - slot * SLOT_MS
     known.set(slot, offset)
     return offset
   }
-}
-
-function wallOf(format: Intl.DateTimeFormat, utcMs: number): number {
-  const parts = new Map(format.formatToParts(utcMs).map(({ type, value }) => [type, Number(value)]))
-  const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type) ?? 0
-  return Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'))
 }

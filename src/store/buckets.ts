@@ -1,3 +1,4 @@
+import { wallMs } from '../lib/wall-time.ts'
 import type { BucketSize } from './reads.ts'
 
 /** More would be narrower than a bar can be drawn. */
@@ -96,21 +97,16 @@ function zoneCalendar(zone: string): ZoneCalendar {
     minute: 'numeric',
     second: 'numeric',
   })
-  const wallMs = (ms: number): number => {
-    const part = new Map(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]))
-    const at = (name: Intl.DateTimeFormatPartTypes): number => part.get(name) ?? 0
-    return Date.UTC(at('year'), at('month') - 1, at('day'), at('hour'), at('minute'), at('second'))
-  }
   return {
     dateOf(ms) {
-      const wall = new Date(wallMs(Math.floor(ms / SECOND) * SECOND))
+      const wall = new Date(wallMs(format, Math.floor(ms / SECOND) * SECOND))
       return { year: wall.getUTCFullYear(), month: wall.getUTCMonth(), day: wall.getUTCDate() }
     },
     startOf({ year, month, day }) {
       const wall = Date.UTC(year, month, day)
       // Twice: the first guess may lie on the other side of a change of the clock.
-      const guess = wall - (wallMs(wall) - wall)
-      return wall - (wallMs(guess) - guess)
+      const guess = wall - (wallMs(format, wall) - wall)
+      return wall - (wallMs(format, guess) - guess)
     },
   }
 }
