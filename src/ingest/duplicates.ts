@@ -62,7 +62,8 @@ export class DuplicateWindow {
   /** @param now milliseconds since 1970, never going backwards. */
   add(ids: Buffer, contents: Buffer, at: number, position: Position, now: number): void {
     this.#forget(now)
-    if (this.#isCrowded(ids, at)) return
+    const cell = this.#cellFor(ids, at)
+    if (cell === undefined) return
     const slot = (this.#oldest + this.#count) % this.#most
     ids.copy(this.#ids, slot * ID, at, at + ID)
     contents.copy(this.#contents, slot * ID, at, at + ID)
@@ -70,17 +71,20 @@ export class DuplicateWindow {
     this.#indexes[slot] = position.index
     this.#times[slot] = now
     this.#count++
-    this.#insert(slot)
+    this.#table[cell] = slot + 1
   }
 
-  #isCrowded(ids: Buffer, at: number): boolean {
+  /** The empty cell that an id goes to; undefined where the window has as many contents of it as are told apart. */
+  #cellFor(ids: Buffer, at: number): number | undefined {
     let ofId = 0
     const mask = this.#table.length - 1
-    for (let probe = hashAt(ids, at) & mask; this.#table[probe] !== 0; probe = (probe + 1) & mask) {
+    let probe = hashAt(ids, at) & mask
+    for (; this.#table[probe] !== 0; probe = (probe + 1) & mask) {
       const slot = this.#slot(probe)
-      if (ids.compare(this.#ids, slot * ID, slot * ID + ID, at, at + ID) === 0 && ++ofId >= MOST_OF_ID) return true
+      const isSame = ids.compare(this.#ids, slot * ID, slot * ID + ID, at, at + ID) === 0
+      if (isSame && ++ofId >= MOST_OF_ID) return undefined
     }
-    return false
+    return probe
   }
 
   #forget(now: number): void {
@@ -91,13 +95,6 @@ export class DuplicateWindow {
       this.#oldest = (this.#oldest + 1) % this.#most
       this.#count--
     }
-  }
-
-  #insert(slot: number): void {
-    const mask = this.#table.length - 1
-    let probe = hashAt(this.#ids, slot * ID) & mask
-    while (this.#table[probe] !== 0) probe = (probe + 1) & mask
-    this.#table[probe] = slot + 1
   }
 
   /** Takes one entry out of the table and closes the gap, so that no probe ends too early (Knuth, 6.4, algorithm R). */
