@@ -148,24 +148,22 @@ export function createWriter(deps: WriterDeps): Writer {
    */
   function take(
     source: SourceInfo,
-    { records, format, options, origin }: RecordSlice,
+    slice: RecordSlice,
     extra: HeaderExtra,
     before: Promise<unknown> = Promise.resolve(),
   ): Taken {
     const received = receive()
-    const own = { ...source, ...origin }
+    const own = { ...source, ...slice.origin }
     const log = openFor(own.stream, received)
-    const whole = {
-      ...sliceOf(own, log, received, format, records),
-      ...(options !== undefined && { options }),
-      ...(origin?.way !== undefined && { way: origin.way }),
-    }
-    const bytes = records.reduce((sum, each) => sum + each.bytes.length, 0)
+    const whole = sliceOf(own, log, received, slice, slice.origin?.way)
+    const bytes = slice.records.reduce((sum, each) => sum + each.bytes.length, 0)
     queuedBytes += bytes
     const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
     // Its turn reports a failure; until then nobody else listens.
     sealing.catch(() => undefined)
-    const decided = turns.enqueue(async () => ({ durable: commitSlice(log, whole, await sealing, extra, origin) }))
+    const decided = turns.enqueue(async () => ({
+      durable: commitSlice(log, whole, await sealing, extra, slice.origin),
+    }))
     return { sealing, decided: decided.finally(() => (queuedBytes -= bytes)) }
   }
 
@@ -203,7 +201,7 @@ export function createWriter(deps: WriterDeps): Writer {
     const sealed = async (): Promise<SealedSlice> => {
       const event = systemEvent(action, received, await details())
       const record = { bytes: Buffer.from(JSON.stringify(event)) }
-      return seal(sliceOf(source, log, received, TRAIL_FORMAT, [record]))
+      return seal(sliceOf(source, log, received, { format: TRAIL_FORMAT, records: [record] }))
     }
     return turns.enqueue(async () => {
       const leaf = await sealed().catch((error: unknown) => {
@@ -341,8 +339,8 @@ function sliceOf(
   source: SourceInfo,
   log: OpenLog,
   received: number,
-  format: string,
-  records: readonly SliceRecord[],
+  { format, options, records }: Pick<RecordSlice, 'format' | 'options'> & Pick<Slice, 'records'>,
+  way?: string,
 ): Slice {
   return {
     source: source.name,
@@ -352,6 +350,8 @@ function sliceOf(
     log: log.origin,
     received,
     format,
+    ...(options !== undefined && { options }),
+    ...(way !== undefined && { way }),
     records,
   }
 }

@@ -85,9 +85,7 @@ function follower<C extends SourceConfig>(
   format: Format | undefined,
   create: (config: C, deps: SourceDeps) => Source,
 ): SourceKind {
-  // A row is asked only for what its own schema has read.
-  const start: SourceKind['start'] = (own, deps) => ({ role: 'follower', source: create(own as C, deps) })
-  return { kind, config, format: format?.name, start }
+  return row(kind, config, format, (own, deps) => ({ role: 'follower', source: create(own, deps) }))
 }
 
 function receiver<C extends SourceConfig>(
@@ -96,9 +94,17 @@ function receiver<C extends SourceConfig>(
   format: Format | undefined,
   create: (config: C, deps: SourceDeps) => Receiver,
 ): SourceKind {
-  // As above.
-  const start: SourceKind['start'] = (own, deps) => ({ role: 'receiver', receiver: create(own as C, deps) })
-  return { kind, config, format: format?.name, start }
+  return row(kind, config, format, (own, deps) => ({ role: 'receiver', receiver: create(own, deps) }))
+}
+
+function row<C extends SourceConfig>(
+  kind: C['kind'],
+  config: z.ZodType<C>,
+  format: Format | undefined,
+  start: (config: C, deps: SourceDeps) => Started,
+): SourceKind {
+  // A row is asked only for what its own schema has read.
+  return { kind, config, format: format?.name, start: (own, deps) => start(own as C, deps) }
 }
 
 /**
