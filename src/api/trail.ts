@@ -87,7 +87,12 @@ const ASKED: Readonly<Record<Permission, readonly [string, string]>> = {
   EVENT_READ: ['read', 'event'],
   EVENT_READ_RAW: ['read', 'event'],
   LEDGER_READ: ['read', 'ledger'],
+  EVENT_EXPORT: ['export', 'event'],
   SOURCE_EDIT: ['configure', 'source'],
+  RULE_EDIT: ['configure', 'rule'],
+  ERASE: ['erase', 'person'],
+  HOLD: ['hold', 'event'],
+  KEY_USE: ['use', 'key'],
   ADMIN: ['administer', 'server'],
 }
 

@@ -9,20 +9,16 @@ const aCaller = (scope: Scope, hide: readonly string[] = []): Caller => {
   return { kind: 'token', id: 'token:x', name: 'ada', scope, source: 'api', hide }
 }
 
+const READS: readonly Permission[] = ['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'EVENT_EXPORT']
+const CHANGES: readonly Permission[] = ['SOURCE_EDIT', 'RULE_EDIT', 'ERASE', 'HOLD', 'KEY_USE', 'ADMIN']
+const ALL: readonly Permission[] = [...READS, 'EVENT_WRITE', ...CHANGES]
+
 test.each<[Scope, readonly Permission[]]>([
   ['ingest', ['SIGNED_IN', 'EVENT_WRITE']],
-  ['read', ['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ']],
-  ['admin', ['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'ADMIN']],
+  ['read', READS],
+  ['admin', ALL],
 ])('scope %s grants exactly %s', (scope, granted) => {
-  const all: readonly Permission[] = [
-    'SIGNED_IN',
-    'EVENT_WRITE',
-    'EVENT_READ',
-    'EVENT_READ_RAW',
-    'LEDGER_READ',
-    'ADMIN',
-  ]
-  const allowed = all.filter((permission) => judge(aCaller(scope), [permission]).kind === 'allow')
+  const allowed = ALL.filter((permission) => judge(aCaller(scope), [permission]).kind === 'allow')
   expect(allowed).toEqual(granted)
 })
 

@@ -12,7 +12,12 @@ export type Permission =
   | 'EVENT_READ'
   | 'EVENT_READ_RAW'
   | 'LEDGER_READ'
+  | 'EVENT_EXPORT'
   | 'SOURCE_EDIT'
+  | 'RULE_EDIT'
+  | 'ERASE'
+  | 'HOLD'
+  | 'KEY_USE'
   | 'ADMIN'
 
 export type Judgement =
@@ -33,8 +38,21 @@ export function judge(caller: Caller | undefined, needs: readonly Permission[]):
 
 const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
   ingest: new Set(['SIGNED_IN', 'EVENT_WRITE']),
-  read: new Set(['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ']),
-  admin: new Set(['SIGNED_IN', 'EVENT_WRITE', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'SOURCE_EDIT', 'ADMIN']),
+  read: new Set(['SIGNED_IN', 'EVENT_READ', 'EVENT_READ_RAW', 'LEDGER_READ', 'EVENT_EXPORT']),
+  admin: new Set([
+    'SIGNED_IN',
+    'EVENT_WRITE',
+    'EVENT_READ',
+    'EVENT_READ_RAW',
+    'LEDGER_READ',
+    'EVENT_EXPORT',
+    'SOURCE_EDIT',
+    'RULE_EDIT',
+    'ERASE',
+    'HOLD',
+    'KEY_USE',
+    'ADMIN',
+  ]),
 }
 
 function isGranted(caller: Caller | undefined, permission: Permission): boolean {

@@ -12,6 +12,12 @@ export interface Accounting {
   /** By reason. */
   readonly rejected: Readonly<Record<string, number>>
   readonly shed: number
+  /** Bytes of the records that were dropped, by rule: nothing else is left of them. Absent: none. */
+  readonly droppedBytes?: Readonly<Record<string, number>>
+  /** Events that a rule changed, let in or, in envelopes of which something was kept, dropped: by rule. Absent: none. */
+  readonly acted?: Readonly<Record<string, number>>
+  /** Events on which a rule in shadow would have acted, by rule. Absent: none. */
+  readonly shadow?: Readonly<Record<string, number>>
 }
 
 export const NOTHING: Accounting = {
@@ -33,12 +39,23 @@ export function addAccounting(a: Accounting, b: Accounting): Accounting {
     duplicate: a.duplicate + b.duplicate,
     rejected: addCounts(a.rejected, b.rejected),
     shed: a.shed + b.shed,
+    ...sumOf('droppedBytes', a, b),
+    ...sumOf('acted', a, b),
+    ...sumOf('shadow', a, b),
   }
 }
 
 /** Records that are missing from the sum; 0 when the account ties out. */
 export function imbalance(a: Accounting): number {
   return a.received - a.kept - sum(a.dropped) - a.duplicate - sum(a.rejected) - a.shed
+}
+
+type ByRule = 'droppedBytes' | 'acted' | 'shadow'
+
+/** Absent where neither has any: frames and heartbeats do not carry empty tables. */
+function sumOf(name: ByRule, a: Accounting, b: Accounting): Partial<Pick<Accounting, ByRule>> {
+  if (a[name] === undefined && b[name] === undefined) return {}
+  return { [name]: addCounts(a[name] ?? {}, b[name] ?? {}) }
 }
 
 function addCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { AuditError } from '../domain/errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type AdminLinks, createAdminLinks } from './admin-links.ts'
+import { type Approvals, createApprovals } from './approvals.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
 import { type Install, settleInstall } from './install.ts'
@@ -23,6 +24,7 @@ export interface State {
   readonly adminLinks: AdminLinks
   readonly snapshots: Snapshots
   readonly pendingTrail: PendingTrail
+  readonly approvals: Approvals
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -54,6 +56,7 @@ export function openState(options: StateOptions): State {
       adminLinks: createAdminLinks(database),
       snapshots: createSnapshots(database),
       pendingTrail: createPendingTrail(database),
+      approvals: createApprovals(database),
       close: () => database.close(),
     }
   } catch (error) {
@@ -106,6 +109,12 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE admin_links (hash BLOB PRIMARY KEY, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT;
    CREATE TABLE snapshots (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
   'CREATE TABLE pending_trail (id INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;',
+  `CREATE TABLE approvals (
+     id TEXT PRIMARY KEY, kind TEXT NOT NULL, summary TEXT NOT NULL, details TEXT NOT NULL,
+     requested_by TEXT NOT NULL, requested_at INTEGER NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'refused', 'done')),
+     decided_by TEXT, decided_at INTEGER, reason TEXT
+   ) STRICT;`,
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {
