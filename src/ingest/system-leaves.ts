@@ -1,7 +1,16 @@
 import type { AuditEvent, JsonObject } from '../domain/event.ts'
 import { formatMillis } from '../domain/time.ts'
 
-export type SystemAction = 'log.opened' | 'heartbeat' | 'log.closed'
+export type SystemAction =
+  | 'log.opened'
+  | 'heartbeat'
+  | 'log.closed'
+  | 'gap.detected'
+  | 'gap.closed'
+  | 'subject.erased'
+  | 'log.pruned'
+  | 'log.abandoned'
+  | 'recovery'
 
 /**
  * An event of source `_log`: the ledger speaking of itself (docs/ledger.md, System leaves). Its details are the body

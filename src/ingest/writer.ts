@@ -3,6 +3,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { Receipt, RecordResult } from '../domain/answers.ts'
 import type { AuditEvent, JsonObject } from '../domain/event.ts'
 import { NOTHING } from '../domain/accounting.ts'
+import type { Position } from '../domain/sealed.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
@@ -62,6 +63,8 @@ export interface Writer {
   trail(event: AuditEvent): Promise<void>
   /** Heartbeats that are due, and logs whose period has ended. `all`: into every log that grew, whether due or not. */
   beat(when: 'start' | 'due' | 'stop'): Promise<void>
+  /** Writes a leaf of the ledger's own into the log that takes what `stream` receives now; resolves once it is durable. */
+  tell(stream: string, action: SystemAction, details: JsonObject): Promise<Position>
   /** Resolves when everything that was taken so far is durable or refused. */
   settled(): Promise<void>
 }
@@ -196,7 +199,7 @@ export function createWriter(deps: WriterDeps): Writer {
     received: number,
     action: SystemAction,
     details: () => Promise<JsonObject>,
-  ): Promise<void> {
+  ): Promise<Position> {
     const source = { name: SYSTEM_SOURCE, stream: log.stream, authenticated: true }
     const sealed = async (): Promise<SealedSlice> => {
       const event = systemEvent(action, received, await details())
@@ -208,10 +211,11 @@ export function createWriter(deps: WriterDeps): Writer {
         turns.fail(error instanceof Error ? error : new Error(String(error)))
         throw error
       })
-      const place = { log: log.origin, first: log.next }
+      const at: Position = { log: log.origin, index: log.next }
+      const place = { log: at.log, first: at.index }
       const header = { source: SYSTEM_SOURCE, received, ...place, accounting: NOTHING, system: action }
       log.next += leaf.count
-      return { durable: append(header, [leaf], leaf.count) }
+      return { durable: append(header, [leaf], leaf.count).then(() => at) }
     })
   }
 
@@ -307,6 +311,10 @@ export function createWriter(deps: WriterDeps): Writer {
       }
       const due = logs.open.filter((log) => isDue(log, when, received))
       await Promise.all(due.map((log) => system(log, received, 'heartbeat', async () => heartbeat(log))))
+    },
+    tell(stream, action, details) {
+      const received = receive()
+      return system(openFor(stream, received), received, action, () => Promise.resolve(details))
     },
     settled: () => turns.settled(),
   }
