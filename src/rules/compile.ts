@@ -4,6 +4,8 @@ import type { RuleSet } from './rule-set.ts'
 
 /** All rules in force as one function. */
 export interface CompiledRules {
+  /** Streams to which a rule may send events. */
+  readonly streams: readonly string[]
   judge(decoded: DecodedEvent, scope: RuleScope, id: Uint8Array, noted: Noted): Ruling
 }
 
@@ -20,6 +22,7 @@ const FAMILIES: readonly CompileFamily[] = []
 export function compileRules(rules: RuleSet): CompiledRules {
   const families = FAMILIES.map((compile) => compile(rules)).filter((family) => family !== undefined)
   return {
+    streams: [...new Set(families.flatMap(({ streams = [] }) => streams))],
     judge(decoded, scope, id, noted) {
       let kept: Ruling & { readonly kind: 'keep' } = { kind: 'keep', decoded }
       for (const family of families) {

@@ -29,6 +29,8 @@ export type Ruling =
  * throws for what an event holds.
  */
 export interface Family {
+  /** Where its rules may send events; absent: nowhere else. A ruling that names another stream is not followed. */
+  readonly streams?: readonly string[]
   /** @param id 16 bytes: what samples are drawn by. @param noted told of every rule that acted, for the counts. */
   judge(decoded: DecodedEvent, scope: RuleScope, id: Uint8Array, noted: Noted): Ruling | undefined
 }
