@@ -10,6 +10,7 @@ import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
 import { type Install, settleInstall } from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
+import { createRuleVersions, type RuleVersions } from './rule-versions.ts'
 import { readRun } from './run-file.ts'
 import { type Sessions, createSessions } from './sessions.ts'
 import { type Snapshots, createSnapshots } from './snapshots.ts'
@@ -25,6 +26,7 @@ export interface State {
   readonly snapshots: Snapshots
   readonly pendingTrail: PendingTrail
   readonly approvals: Approvals
+  readonly ruleVersions: RuleVersions
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -57,6 +59,7 @@ export function openState(options: StateOptions): State {
       snapshots: createSnapshots(database),
       pendingTrail: createPendingTrail(database),
       approvals: createApprovals(database),
+      ruleVersions: createRuleVersions(database),
       close: () => database.close(),
     }
   } catch (error) {
@@ -114,6 +117,11 @@ const MIGRATIONS: readonly string[] = [
      requested_by TEXT NOT NULL, requested_at INTEGER NOT NULL,
      state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'refused', 'done')),
      decided_by TEXT, decided_at INTEGER, reason TEXT
+   ) STRICT;`,
+  `CREATE TABLE rule_sets (hash TEXT PRIMARY KEY, rules TEXT NOT NULL) STRICT;
+   CREATE TABLE rule_versions (
+     revision INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, since INTEGER NOT NULL, by_whom TEXT NOT NULL,
+     approval TEXT
    ) STRICT;`,
 ]
 
