@@ -36,7 +36,7 @@ const key = (vkey: string): ReturnType<typeof parseVerifierKey> => parseVerifier
 test.each([EXAMPLE, NEUMANN])('opens the published note of $vkey', async ({ vkey, note }) => {
   const { text, signers } = await openNote(crypto, note, [key(vkey)])
   expect(note.startsWith(text)).toBe(true)
-  expect(signers).toEqual([{ name: key(vkey).name, type: 'ed25519' }])
+  expect(signers).toMatchObject([{ name: key(vkey).name, type: 'ed25519' }])
   expect(formatVerifierKey(sha256, key(vkey).name, 'ed25519', key(vkey).publicKey)).toBe(vkey)
   expect(formatNote(parseNote(note))).toBe(note)
 })
@@ -52,7 +52,7 @@ test('signs the same bytes as the published signer', () => {
 test('opens a checkpoint with its log signature and its cosignature', async () => {
   const opened = await openCheckpoint(crypto, `${LOG.text}\n${LOG.signatures}`, key(LOG.vkey), [key(LOG.witness)])
   expect(opened).toMatchObject({ origin: 'audit.example.com/acme/2026q3', size: 70_000 })
-  expect(opened.signers).toEqual([
+  expect(opened.signers).toMatchObject([
     { name: 'audit.example.com/acme/2026q3', type: 'ed25519' },
     { name: 'witness.example.org/w1', type: 'cosignature', time: 1_790_000_000 },
   ])

@@ -43,6 +43,8 @@ export interface NoteSignature {
 export interface Signer {
   readonly name: string
   readonly type: KeyType
+  /** Raw, 32 bytes: two keys may have one name. */
+  readonly publicKey: Uint8Array
   readonly time?: number
 }
 
@@ -97,8 +99,12 @@ export function parseNote(note: string): Note {
 
 /** Appends signature lines to a text. */
 export function formatNote(note: Note): string {
-  const lines = note.signatures.map((each) => `— ${each.name} ${toBase64(Uint8Array.of(...each.id, ...each.bytes))}\n`)
-  return `${note.text}\n${lines.join('')}`
+  return `${note.text}\n${note.signatures.map(formatSignature).join('')}`
+}
+
+/** A signature line, with its line feed. */
+export function formatSignature({ name, id, bytes }: NoteSignature): string {
+  return `— ${name} ${toBase64(Uint8Array.of(...id, ...bytes))}\n`
 }
 
 /**
@@ -114,14 +120,15 @@ export async function openNote(
   const signers: Signer[] = []
   for (const signature of parsed.signatures) {
     const key = keys.find((each) => each.name === signature.name && equalBytes(each.id, signature.id))
-    if (key !== undefined) signers.push(await checkSignature(crypto, parsed.text, signature, key))
+    if (key !== undefined) signers.push(await verifySignature(crypto, parsed.text, signature, key))
   }
   if (signers.length > 0) return { text: parsed.text, signers }
   const names = keys.map((each) => each.name).join(', ')
   throw new VerifyError('not_signed', `the note is not signed by ${names === '' ? 'any known key' : names}`)
 }
 
-async function checkSignature(
+/** The signature of a key over a note's text. Throws `bad_signature` when it does not fit. */
+export async function verifySignature(
   crypto: Crypto,
   text: string,
   signature: NoteSignature,
@@ -131,17 +138,23 @@ async function checkSignature(
   if (key.type === 'ed25519') {
     if (signature.bytes.length !== ED25519_BYTES) throw bad
     if (!(await crypto.verifyEd25519(key.publicKey, utf8.encode(text), signature.bytes))) throw bad
-    return { name: key.name, type: key.type }
+    return { name: key.name, type: key.type, publicKey: key.publicKey }
   }
   if (signature.bytes.length !== 8 + ED25519_BYTES) throw bad
   const view = new DataView(signature.bytes.buffer, signature.bytes.byteOffset)
   const time = view.getBigUint64(0)
-  const message = utf8.encode(`cosignature/v1\ntime ${time}\n${text}`)
+  const message = utf8.encode(cosignedText(text, time))
   if (!(await crypto.verifyEd25519(key.publicKey, message, signature.bytes.subarray(8)))) throw bad
-  return { name: key.name, type: key.type, time: Number(time) }
+  return { name: key.name, type: key.type, publicKey: key.publicKey, time: Number(time) }
 }
 
-function parseSignature(line: string): NoteSignature {
+/** What a witness signs: the time, in seconds since 1970, and the note's whole text (tlog-cosignature). */
+export function cosignedText(text: string, time: number | bigint): string {
+  return `cosignature/v1\ntime ${time}\n${text}`
+}
+
+/** One signature line of a note, without its line feed. Throws `malformed`. */
+export function parseSignature(line: string): NoteSignature {
   const match = /^— (\S+) (\S+)$/u.exec(line)
   if (match === null || !isKeyName(match[1]!)) throw new VerifyError('malformed', 'a note with a broken signature line')
   const bytes = fromBase64(match[2]!)
