@@ -177,7 +177,8 @@ const METHODS = [
   ['JTI=', 'token'],
 ] as const
 
-function resourceOf(record: JsonObject, subject: Subject) {
+/** What the request was about. */
+export function resourceOf(record: JsonObject, subject: Subject) {
   if (subject.resource === undefined) return { type: 'url', name: pathOf(subject.uri) }
   return dropEmpty({
     type: singular(subject.resource),
