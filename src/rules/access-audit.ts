@@ -1,4 +1,348 @@
+import { nearest } from '../domain/nearest.ts'
+import {
+  OF_A_MESH,
+  OPERATIONS,
+  type Operation,
+  OTHER_OPERATIONS,
+  RESOURCE_OPERATIONS,
+  resourceType,
+  typeNames,
+} from './access-audit-words.ts'
+import { type Located, type Note, refusal } from './kubernetes-policy-yaml.ts'
+
 /** An AccessAudit of Kong Mesh in either of its two forms. Plain data. */
 export interface AccessAudit {
   readonly name: string
+  readonly rules: readonly AccessAuditRule[]
+  /** They decide nothing, and are given back as they came. */
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface AccessAuditRule {
+  /** Empty: all but the skipped ones. */
+  readonly types: readonly string[]
+  /** Left out: all meshes, and what belongs to none. */
+  readonly mesh?: string
+  /** With `accessAll` all there are. */
+  readonly access: readonly Operation[]
+}
+
+export interface ReadAccessAudit {
+  readonly audit: AccessAudit
+  /** What has no effect, or none that its writer can have meant. */
+  readonly warnings: readonly Note[]
+}
+
+/**
+ * Reads one document, strictly: what Kong Mesh leaves open is refused rather than guessed (docs/rules/access-audit.md).
+ *
+ * @param where names the file in messages.
+ * @throws AuditError `invalid_config` with position, path and the nearest right name of every fault.
+ */
+export function parseAccessAudit(document: Located, where: string): ReadAccessAudit {
+  const { audit, faults, warnings } = readAccessAudit(document)
+  if (audit === undefined) throw refusal(where, faults)
+  return { audit, warnings }
+}
+
+/** The same, for whoever says in words of its own what is wrong. Undefined: there are faults. */
+export function readAccessAudit(document: Located): Partial<ReadAccessAudit> & Notes {
+  const notes: Notes = { faults: [], warnings: [] }
+  const parts = partsOf(document, notes)
+  const name = nameOf(parts.name, document, parts.namePath, notes)
+  const labels = labelsOf(parts.labels, parts.labelsPath, notes)
+  const rules = rulesOf(parts.rules, parts.rulesPath, document, notes)
+  if (notes.faults.length > 0) return notes
+  return { ...notes, audit: { name, rules, ...(labels !== undefined && { labels }) } }
+}
+
+/** Whether a document is one, in either form. */
+export function isAccessAudit(document: Located): boolean {
+  return ['kind', 'type'].some((key) => scalarOf(entry(document, key)) === 'AccessAudit')
+}
+
+interface Notes {
+  readonly faults: Note[]
+  readonly warnings: Note[]
+}
+
+interface Parts {
+  readonly name: Located | undefined
+  readonly namePath: string
+  readonly labels: Located | undefined
+  readonly labelsPath: string
+  readonly rules: Located | undefined
+  readonly rulesPath: string
+}
+
+const MOST_RULES = 1000
+const MOST_VALUES = 1000
+const VERSION = 'kuma.io/v1alpha1'
+const UNIVERSAL_KEYS = ['type', 'name', 'rules', 'labels', 'creationTime', 'modificationTime']
+const KUBERNETES_KEYS = ['apiVersion', 'kind', 'metadata', 'spec', 'mesh']
+const SPEC_KEYS = ['rules']
+const RULE_KEYS = ['types', 'mesh', 'access', 'accessAll']
+/** ObjectMeta of Kubernetes: what a server hands out has them all. */
+const METADATA_KEYS = [
+  'name',
+  'labels',
+  'annotations',
+  'creationTimestamp',
+  'deletionGracePeriodSeconds',
+  'deletionTimestamp',
+  'finalizers',
+  'generateName',
+  'generation',
+  'managedFields',
+  'ownerReferences',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+]
+
+/** Where both forms keep the same things. */
+function partsOf(document: Located, notes: Notes): Parts {
+  if (document.kind !== 'map') fault(notes, document, '', 'an AccessAudit is a map')
+  const ofKubernetes = entry(document, 'apiVersion') !== undefined || entry(document, 'kind') !== undefined
+  const fields = fieldsOf(document, '', ofKubernetes ? KUBERNETES_KEYS : UNIVERSAL_KEYS, notes)
+  if (!ofKubernetes) {
+    refuseOther(fields.get('type'), document, 'type', 'AccessAudit', notes)
+    return {
+      name: fields.get('name'),
+      namePath: 'name',
+      labels: fields.get('labels'),
+      labelsPath: 'labels',
+      rules: fields.get('rules'),
+      rulesPath: 'rules',
+    }
+  }
+  refuseOther(fields.get('apiVersion'), document, 'apiVersion', VERSION, notes)
+  refuseOther(fields.get('kind'), document, 'kind', 'AccessAudit', notes)
+  const mesh = fields.get('mesh')
+  if (mesh !== undefined && !isNothing(mesh) && scalarOf(mesh) !== '')
+    warn(notes, mesh, 'mesh', 'an AccessAudit belongs to no mesh, so this has no effect; say mesh in its rules')
+  const metadata = fieldsOf(fields.get('metadata'), 'metadata', METADATA_KEYS, notes)
+  return {
+    name: metadata.get('name'),
+    namePath: 'metadata.name',
+    labels: metadata.get('labels'),
+    labelsPath: 'metadata.labels',
+    rules: fieldsOf(fields.get('spec'), 'spec', SPEC_KEYS, notes).get('rules'),
+    rulesPath: 'spec.rules',
+  }
+}
+
+function refuseOther(value: Located | undefined, document: Located, key: string, right: string, notes: Notes): void {
+  if (scalarOf(value) === right) return
+  fault(notes, value ?? document, key, `an AccessAudit has ${key}: ${right}`)
+}
+
+/** RFC 1123, as Kuma checks names of new resources. */
+const NAME = /^[a-z0-9.-]{1,253}$/
+
+function nameOf(value: Located | undefined, document: Located, path: string, notes: Notes): string {
+  const said = value === undefined ? '' : textOf(value, path, notes)
+  if (said === undefined) return ''
+  if (said === '') fault(notes, value ?? document, path, 'an AccessAudit needs a name')
+  else if (!NAME.test(said) || said.split('.').some((label) => !/^[a-z0-9]/.test(label) || label.endsWith('-')))
+    fault(notes, value ?? document, path, 'a name has a-z, 0-9, - and ., and a letter or digit at both ends')
+  return said
+}
+
+function labelsOf(value: Located | undefined, path: string, notes: Notes): Record<string, string> | undefined {
+  if (value === undefined || isNothing(value)) return undefined
+  if (value.kind !== 'map') {
+    fault(notes, value, path, 'must be a map')
+    return undefined
+  }
+  if (value.entries.size > MOST_VALUES) fault(notes, value, path, `has more than ${MOST_VALUES} labels`)
+  const labels = [...value.entries].map(([key, { value: each }]): [string, string] => {
+    return [key, textOf(each, `${path}.${key}`, notes) ?? '']
+  })
+  return Object.fromEntries(labels)
+}
+
+function rulesOf(value: Located | undefined, path: string, document: Located, notes: Notes): AccessAuditRule[] {
+  const items = itemsOf(value, path, MOST_RULES, notes)
+  if (items.length === 0 && notes.faults.length === 0)
+    warn(notes, value ?? document, path, 'there are no rules, so it audits nothing')
+  return items.map((item, n) => ruleOf(item, `${path}[${n}]`, notes))
+}
+
+function ruleOf(item: Located, path: string, notes: Notes): AccessAuditRule {
+  if (item.kind !== 'map') fault(notes, item, path, 'a rule is a map')
+  const fields = fieldsOf(item, path, RULE_KEYS, notes)
+  const types = typesOf(fields.get('types'), `${path}.types`, notes)
+  const mesh = meshOf(fields.get('mesh'), `${path}.mesh`, notes)
+  const listed = accessOf(fields.get('access'), `${path}.access`, notes)
+  const all = flagOf(fields.get('accessAll'), `${path}.accessAll`, notes)
+  if (all && listed.length > 0) {
+    const message = 'accessAll is true, so access is not looked at; say one of the two'
+    warn(notes, fields.get('access') ?? item, `${path}.access`, message)
+  }
+  const access = all ? OPERATIONS : listed
+  if (access.length === 0 && notes.faults.length === 0)
+    fault(notes, item, path, 'the rule audits nothing: say access: [CREATE, UPDATE, DELETE] or accessAll: true')
+  const isForOthers = access.length > 0 && access.every((each) => !isOfResources(each))
+  if (isForOthers && types.length > 0) {
+    const message = `${access.join(', ')} have no resource type, so types has no effect`
+    warn(notes, fields.get('types') ?? item, `${path}.types`, message)
+  }
+  if (mesh !== undefined) refuseGlobal(types, all ? [] : listed, fields, item, path, notes)
+  return { types, access, ...(mesh !== undefined && { mesh }) }
+}
+
+/** `mesh` can only be used with what belongs to a mesh, and Mesh itself: the rule would never match. */
+function refuseGlobal(
+  types: readonly string[],
+  listed: readonly Operation[],
+  fields: ReadonlyMap<string, Located>,
+  item: Located,
+  path: string,
+  notes: Notes,
+): void {
+  const at = fields.get('mesh') ?? item
+  const global = types.filter((name) => name !== 'Mesh' && resourceType(name)?.scope === 'global')
+  if (global.length > 0) fault(notes, at, `${path}.mesh`, `${global.join(', ')} belong to no mesh; leave mesh out`)
+  const others = listed.filter((each) => !isOfResources(each) && each !== OF_A_MESH)
+  if (others.length > 0) fault(notes, at, `${path}.mesh`, `${others.join(', ')} belong to no mesh; leave mesh out`)
+}
+
+function isOfResources(operation: Operation): boolean {
+  return RESOURCE_OPERATIONS.some((each) => each === operation)
+}
+
+function typesOf(value: Located | undefined, path: string, notes: Notes): readonly string[] {
+  return itemsOf(value, path, MOST_VALUES, notes).flatMap((item, n) => {
+    const said = textOf(item, `${path}[${n}]`, notes)
+    if (said === undefined) return []
+    if (!/^[A-Za-z][A-Za-z0-9]{0,62}$/.test(said)) {
+      fault(notes, item, `${path}[${n}]`, 'is no name of a resource type, like MeshTimeout')
+      return []
+    }
+    const known = resourceType(said)
+    if (known === undefined || known.name !== said) warnOfUnknown(item, said, `${path}[${n}]`, notes)
+    else if (known.gone) warn(notes, item, `${path}[${n}]`, `${said} went with Kong Mesh 3`)
+    return [said]
+  })
+}
+
+function warnOfUnknown(item: Located, said: string, path: string, notes: Notes): void {
+  const meant = resourceType(said)?.name ?? nearest(said, typeNames())
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+  warn(notes, item, path, `${said} is no resource type that is known${hint}`)
+}
+
+function meshOf(value: Located | undefined, path: string, notes: Notes): string | undefined {
+  if (value === undefined || isNothing(value)) return undefined
+  const said = textOf(value, path, notes)
+  if (said === undefined || said === '') return undefined
+  if (/^[0-9a-z._-]{1,253}$/.test(said)) return said
+  const message = said === '*' ? 'for all meshes leave mesh out' : 'a mesh is called by a-z, 0-9, -, _ and .'
+  fault(notes, value, path, message)
+  return undefined
+}
+
+function accessOf(value: Located | undefined, path: string, notes: Notes): readonly Operation[] {
+  const found = itemsOf(value, path, MOST_VALUES, notes).flatMap((item, n) => {
+    const said = scalarOf(item)
+    const operation = OPERATIONS.find((each) => each === said)
+    if (operation !== undefined) return [operation]
+    const meant = typeof said === 'string' ? nearest(said, OPERATIONS) : undefined
+    const hint = meant === undefined ? `known: ${OPERATIONS.join(', ')}` : `did you mean ${meant}?`
+    const isNumber = typeof said === 'number'
+    const message = isNumber ? 'write the name: what Kong Mesh means by the number is not known' : 'is no operation'
+    fault(notes, item, `${path}[${n}]`, `${message}; ${hint}`)
+    return []
+  })
+  return [...new Set(found)]
+}
+
+function flagOf(value: Located | undefined, path: string, notes: Notes): boolean {
+  if (value === undefined || isNothing(value)) return false
+  const said = scalarOf(value)
+  if (typeof said !== 'boolean') fault(notes, value, path, 'must be true or false')
+  return said === true
+}
+
+/** Undefined: it is none, and that was noted. */
+function textOf(value: Located, path: string, notes: Notes): string | undefined {
+  const said = scalarOf(value)
+  if (typeof said === 'string') return said
+  const message = value.kind === 'scalar' ? 'is read as something else than a text; put it in quotes' : 'must be a text'
+  fault(notes, value, path, message)
+  return undefined
+}
+
+function itemsOf(value: Located | undefined, path: string, most: number, notes: Notes): readonly Located[] {
+  if (value === undefined || isNothing(value)) return []
+  if (value.kind === 'list' && value.items.length <= most) return value.items
+  fault(notes, value, path, value.kind === 'list' ? `has more than ${most} entries` : 'must be a list')
+  return []
+}
+
+function fieldsOf(
+  value: Located | undefined,
+  path: string,
+  known: readonly string[],
+  notes: Notes,
+): ReadonlyMap<string, Located> {
+  const fields = new Map<string, Located>()
+  if (value === undefined || isNothing(value)) return fields
+  if (value.kind !== 'map') {
+    if (path !== '') fault(notes, value, path, 'must be a map')
+    return fields
+  }
+  for (const [key, { at, value: each }] of value.entries) {
+    if (known.includes(key)) fields.set(key, each)
+    else {
+      const meant = nearest(key, known)
+      const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`
+      const keyPath = path === '' ? key : `${path}.${key}`
+      notes.faults.push({ at, path: keyPath, message: `there is no such key; ${hint}` })
+    }
+  }
+  return fields
+}
+
+function entry(value: Located, key: string): Located | undefined {
+  return value.kind === 'map' ? value.entries.get(key)?.value : undefined
+}
+
+function isNothing(value: Located): boolean {
+  return value.kind === 'scalar' && value.value === null
+}
+
+function scalarOf(value: Located | undefined): unknown {
+  return value?.kind === 'scalar' ? value.value : undefined
+}
+
+function fault(notes: Notes, { at }: Located, path: string, message: string): void {
+  notes.faults.push({ at, path, message })
+}
+
+function warn(notes: Notes, { at }: Located, path: string, message: string): void {
+  notes.warnings.push({ at, path, message })
+}
+
+/** What is the same whoever asks: an AccessAudit whose every rule names types that nothing has. */
+export interface Unmatched {
+  readonly name: string
+  /** From 0; left out: there is none. */
+  readonly rule?: number
+  readonly message: string
+}
+
+/** Rules that match nothing that Kong Mesh has, and AccessAudits without any. */
+export function neverMatching(audits: readonly AccessAudit[]): readonly Unmatched[] {
+  return audits.flatMap(({ name, rules }): readonly Unmatched[] => {
+    if (rules.length === 0) return [{ name, message: `AccessAudit ${name} has no rules and audits nothing` }]
+    return rules.flatMap(({ types, access }, rule) => {
+      const isByTypes = access.every((each) => !OTHER_OPERATIONS.some((other) => other === each))
+      const isKnown = types.length === 0 || types.some((type) => resourceType(type)?.name === type)
+      if (!isByTypes || isKnown) return []
+      const message = `rule ${rule + 1} of AccessAudit ${name} is about ${types.join(', ')}, which nothing is that is known`
+      return [{ name, rule, message }]
+    })
+  })
 }

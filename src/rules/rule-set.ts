@@ -9,6 +9,8 @@ export interface RuleSet {
   /** `audit.k8s.io/v1` policies: YAML by the name by which sources call them. */
   readonly kubernetesPolicies: Readonly<Record<string, string>>
   readonly accessAudits: readonly AccessAudit[]
+  /** `kmesh.access.audit.skipDefaultTypes` of a control plane's file; left out: Kong Mesh's own list. */
+  readonly skipDefaultTypes?: readonly string[]
   /** Of EngFlow's three: auth, iam, file. */
   readonly excludedCategories: readonly string[]
   /** In the order in which they are asked. */
