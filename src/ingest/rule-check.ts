@@ -120,7 +120,9 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
       if (examples.length < MOST_EXAMPLES && event.event.id !== undefined) examples.push(event.event.id)
     },
     sum() {
-      const names = ruleEntries(asked.candidate).filter(({ family }) => family !== 'default-mask')
+      const names = ruleEntries(asked.candidate).filter(
+        ({ name, family }) => family !== 'default-mask' && !name.includes(':'),
+      )
       return {
         read,
         ...effects,

@@ -1,4 +1,4 @@
-import type { Change } from '../domain/event.ts'
+import type { Change, Json } from '../domain/event.ts'
 import { parseKubernetesPolicy, type PolicyRule } from './kubernetes-policy.ts'
 import type { RuleSet } from './rule-set.ts'
 
@@ -22,6 +22,15 @@ export function ruleEntries(set: RuleSet): readonly RuleEntry[] {
       family: 'access-audit' as const,
       text: said(each),
     })),
+    ...(set.skipDefaultTypes === undefined
+      ? []
+      : [
+          {
+            name: 'access-audit:skipDefaultTypes',
+            family: 'access-audit' as const,
+            text: cut(set.skipDefaultTypes.join(', ')),
+          },
+        ]),
     ...set.excludedCategories.map((word) => ({
       name: `category/${word}`,
       family: 'category' as const,
@@ -65,9 +74,13 @@ const MOST_TEXT = 500
 /** A line for each change, as a person reads it. */
 export function diffLines(changes: readonly Change[]): readonly string[] {
   return changes.flatMap(({ path, old, new: now }) => [
-    ...(old === undefined ? [] : [`- ${path} ${String(old)}`]),
-    ...(now === undefined ? [] : [`+ ${path} ${String(now)}`]),
+    ...(old === undefined ? [] : [`- ${path} ${inWords(old)}`]),
+    ...(now === undefined ? [] : [`+ ${path} ${inWords(now)}`]),
   ])
+}
+
+function inWords(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function textsOf(set: RuleSet): ReadonlyMap<string, string> {
@@ -91,8 +104,8 @@ function policyEntries(name: string, yaml: string): readonly RuleEntry[] {
   ]
 }
 
-function policyRuleText({ at: _, ...rule }: PolicyRule): string {
-  return compact(rule)
+function policyRuleText(rule: PolicyRule): string {
+  return compact({ ...rule, at: false })
 }
 
 /** Without what says nothing: empty lists and what is false. */
@@ -103,8 +116,8 @@ function compact(value: object): string {
   return cut(JSON.stringify(Object.fromEntries(entries)))
 }
 
-function said({ name: _, ...rest }: { readonly name: string }): string {
-  return cut(JSON.stringify(rest))
+function said(rule: { readonly name: string }): string {
+  return cut(JSON.stringify({ ...rule, name: undefined }))
 }
 
 function cut(text: string): string {

@@ -239,6 +239,8 @@ function infoOf(config: SourceConfig, all: readonly SourceConfig[]): SourceInfo 
     authenticated: true,
     ...(into.cluster !== undefined && { cluster: into.cluster }),
     ...(timezone !== undefined && { timezone }),
+    ...(into.policy !== undefined && { kubernetesPolicy: into.policy }),
+    ...(into.rules?.includes('access-audit') === true && { accessAudit: true }),
   }
 }
 
@@ -248,8 +250,9 @@ function fedBy(config: SourceConfig, all: readonly SourceConfig[]): SourceConfig
     const hint = 'feeds names another entry of sources, which feeds none itself'
     throw new AuditError('invalid_config', `source ${config.name} feeds ${config.feeds}, which is no source`, { hint })
   }
-  if (config.stream === undefined && config.cluster === undefined) return into
-  const hint = `leave stream and cluster out: they are those of ${into.name}`
+  const { stream, cluster, policy, rules } = config
+  if ([stream, cluster, policy, rules].every((each) => each === undefined)) return into
+  const hint = `leave stream, cluster, policy and rules out: they are those of ${into.name}`
   throw new AuditError('invalid_config', `source ${config.name} feeds ${into.name}, so it has none of its own`, {
     hint,
   })

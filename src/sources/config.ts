@@ -26,6 +26,10 @@ export interface SourceBase {
    * comes by both is stored once. Name, stream, cluster and accounting are then that source's.
    */
   readonly feeds?: string
+  /** The audit policy of Kubernetes by which its events are kept: a name, or a file of one. Left out: none. */
+  readonly policy?: string
+  /** Families of rules that are only asked about sources that say so. */
+  readonly rules?: readonly 'access-audit'[]
 }
 
 /** Of one source, so that it does not take the room of others. Beyond them its sender is told to wait. */
@@ -89,6 +93,8 @@ export const sourceBase = {
   feeds: name.exactOptional(),
   clientCertificate: clientCertificate.exactOptional(),
   limits: limits.exactOptional(),
+  policy: z.string().min(1).max(1024).exactOptional(),
+  rules: z.array(z.enum(['access-audit'], 'the one word here is access-audit')).exactOptional(),
 }
 
 export const formatConfig = {
