@@ -6,6 +6,7 @@ import { createEventIds } from '../src/ingest/event-id.ts'
 import { createLedgerFollower } from '../src/ingest/follow-ledger.ts'
 import { createKeyDesk } from '../src/ingest/key-desk.ts'
 import { type Payload, parsePayload } from '../src/ingest/payload.ts'
+import { createRulesInForce, type RulesInForce, type RulesRevision } from '../src/ingest/rules-in-force.ts'
 import { type SealedSlice, sealSlice, type Slice, TRAIL_FORMAT } from '../src/ingest/seal.ts'
 import { trailFormat } from '../src/ingest/trail.ts'
 import { createWriter, type SourceInfo, type Writer, type WriterDeps } from '../src/ingest/writer.ts'
@@ -36,6 +37,8 @@ export interface AWritePathOptions {
   readonly clock?: Clock
   readonly streams?: Config['streams']
   readonly refusal?: WriterDeps['refusal']
+  /** Left out: only those that cannot be switched off. */
+  readonly rules?: RulesInForce
   /** Stands between the writer and sealing. */
   readonly seal?: (slice: Slice, seal: (slice: Slice) => Promise<SealedSlice>) => Promise<SealedSlice>
 }
@@ -43,7 +46,7 @@ export interface AWritePathOptions {
 export const API: SourceInfo = { name: 'api', stream: 'default', authenticated: true }
 
 export async function aWritePath(options: AWritePathOptions): Promise<AWritePath> {
-  const { folder, clock = manualClock(), streams = [] } = options
+  const { folder, clock = manualClock(), streams = [], rules = createRulesInForce() } = options
   const closers = new Closers()
   onTestFinished(() => closers.close())
   const config: Config = {
@@ -70,19 +73,20 @@ export async function aWritePath(options: AWritePathOptions): Promise<AWritePath
     keysFor: createKeyDesk(keys.subjects),
     format: (name: string, given: unknown) => (name === TRAIL_FORMAT ? trailFormat : configuredFormat(name, given)),
   }
-  const seal = (slice: Slice): Promise<SealedSlice> => sealSlice(slice, sealing)
+  const seal = (slice: Slice, by: RulesRevision): Promise<SealedSlice> =>
+    sealSlice(slice, { ...sealing, rules: () => by.compiled })
   const fatal: unknown[] = []
   const lines: string[] = []
   const writer = createWriter({
     ...memory,
     journal,
-    seal: (slice) => (options.seal === undefined ? seal(slice) : options.seal(slice, seal)),
+    seal: (slice, by) => (options.seal === undefined ? seal(slice, by) : options.seal(slice, (each) => seal(each, by))),
     clock,
     refusal: options.refusal ?? (() => undefined),
     checkpoint: (origin) => ledger.checkpoint(origin),
     finalCheckpoint: (origin, size) => follower.finalCheckpoint(origin, size),
     vkey: (origin) => keys.vkey(origin),
-    rulesHash: 'none',
+    rules,
     fatal: (error) => fatal.push(error),
     log: (line) => lines.push(line),
   })

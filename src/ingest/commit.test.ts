@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { imbalance, NOTHING } from '../domain/accounting.ts'
 import type { Format } from '../formats/format.ts'
+import { compileRules } from '../rules/compile.ts'
+import { NO_RULES } from '../rules/rule-set.ts'
 import { decide } from './commit.ts'
 import { DuplicateWindow } from './duplicates.ts'
 import { createEventIds } from './event-id.ts'
@@ -35,6 +37,7 @@ const deps = {
   keysFor: async (_log: string, _day: string, wanted: readonly unknown[]) =>
     wanted.map(() => ({ id: 1, key: new Uint8Array(32) })),
   format: () => lists,
+  rules: () => compileRules(NO_RULES),
 }
 
 async function decided(window: DuplicateWindow, first: number, ...records: string[]) {
@@ -47,9 +50,11 @@ async function decided(window: DuplicateWindow, first: number, ...records: strin
     records: records.map((record) => ({ bytes: Buffer.from(record) })),
   }
   const sealed = await sealSlice(slice, deps)
-  const outcome = decide(sealed, records.length, window, LOG, first, NOW)
-  expect(imbalance(outcome.accounting)).toBe(0)
-  return { ...outcome, sealed }
+  const { parts, ...outcome } = decide(sealed, slice.records, window, () => first, NOW)
+  const [part] = parts
+  if (part === undefined || parts.length > 1) throw new Error(`${parts.length} frames of one log`)
+  expect(imbalance(part.accounting)).toBe(0)
+  return { ...outcome, ...part, sealed }
 }
 
 test('what comes twice in one slice is kept once, at one place', async () => {
@@ -99,7 +104,14 @@ test('a record is kept when any of its events is, and rejected when one was refu
 test('a record of which no event came is accounted for', async () => {
   const { results, accounting } = await decided(new DuplicateWindow(), 0, '', 'a=1')
   expect(results).toMatchObject([{ dropped: 'no_event' }, { index: 0 }])
-  expect(accounting).toEqual({ ...NOTHING, received: 2, kept: 1, events: 1, dropped: { no_event: 1 } })
+  expect(accounting).toEqual({
+    ...NOTHING,
+    received: 2,
+    kept: 1,
+    events: 1,
+    dropped: { no_event: 1 },
+    droppedBytes: { no_event: 0 },
+  })
 })
 
 test('what has no name of its own is never taken for a duplicate', async () => {

@@ -1,5 +1,5 @@
 import type { RecordResult } from '../domain/answers.ts'
-import type { Accounting } from '../domain/accounting.ts'
+import { type Accounting, NOTHING } from '../domain/accounting.ts'
 import type { Position } from '../domain/sealed.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import {
@@ -13,53 +13,71 @@ import {
   setFlag,
   viewOf,
 } from './payload.ts'
-import type { SealedSlice } from './seal.ts'
+import type { SealedSlice, SliceRecord } from './seal.ts'
 
 /** A slice with every record's fate decided, ready for the journal. */
 export interface Decided {
-  /** What is stored, as views of the slice. */
-  readonly events: readonly SealedTable[]
-  readonly count: number
-  readonly accounting: Accounting
+  /** One for each log that it adds to, in the order in which they become frames. At least one. */
+  readonly parts: readonly DecidedPart[]
   /** One result per record of the slice. */
   readonly results: readonly RecordResult[]
   readonly conflicts: number
 }
 
+/** What of a slice goes into one log. */
+export interface DecidedPart {
+  /** The log's origin. */
+  readonly log: string
+  /** Index of its first event. */
+  readonly first: number
+  /** What is stored, as views of the slice. */
+  readonly events: readonly SealedTable[]
+  readonly count: number
+  /**
+   * Of the records whose first kept event is here; in the slice's own log also of all that keep nothing. What rules did
+   * beside dropping is in the last part's.
+   */
+  readonly accounting: Accounting
+}
+
 const ID = 16
 
 /**
- * Decides what of a slice is new (docs/architecture.md, Intake) and gives indexes from `first` on. Runs in the same
+ * Decides what of a slice is new (docs/architecture.md, Intake) and gives indexes from `nextOf` on. Runs in the same
  * synchronous step that appends to the journal, so index order is byte order.
  *
- * @param records how many records the slice had; @param now receive time, milliseconds since 1970.
+ * @param records those of the slice; @param nextOf index of a log's next event; @param now receive time, milliseconds
+ * since 1970.
  */
 export function decide(
   slice: SealedSlice,
-  records: number,
+  records: readonly Pick<SliceRecord, 'bytes'>[],
   window: DuplicateWindow,
-  log: string,
-  first: number,
+  nextOf: (log: string) => number,
   now: number,
 ): Decided {
   const ids = viewOf(slice.ids)
   const contents = viewOf(slice.contents)
   const table = viewOf(slice.table)
-  const fates = fatesOfTheRest(slice, records)
-  const runs = createRuns(slice)
-  let index = first
+  const fates = fatesOfTheRest(slice, records.length)
+  const parts = slice.logs.map((log) => createPart(slice, log, nextOf(log)))
   let conflicts = 0
+  let arenaAt = 0
   for (let row = 0; row < slice.count; row++) {
+    const from = arenaAt
+    arenaAt += arenaBytesOf(table, row)
     const record = slice.recordOf[row] ?? 0
+    const part = parts[slice.logOf?.[row] ?? 0]
+    if (part === undefined)
+      throw new RangeError(`an event was sealed for log ${slice.logOf?.[row]}, which there is not`)
     const id = ids.toString('base64url', row * ID, row * ID + ID)
     const natural = (flagsOf(table, row) & FLAG_NATURAL) !== 0
     const seen = natural ? window.find(ids, contents, row * ID) : { kind: 'new' as const }
     if (seen.kind === 'duplicate') {
       fates[record] ??= { duplicate: id, ...seen.position }
-      runs.skip(row)
       continue
     }
-    const position: Position = { log, index: index++ }
+    const position = part.keep(row, from, arenaAt)
     if (seen.kind === 'conflict') {
       setFlag(table, row, FLAG_CONFLICT)
       conflicts++
@@ -68,11 +86,26 @@ export function decide(
     if (!isKept(fates[record])) {
       fates[record] = { id, ...position, ...(seen.kind === 'conflict' && { conflict: true }) }
     }
-    runs.keep(row)
   }
-  const count = index - first
   const results = fates.map((fate) => fate ?? EMPTY)
-  return { events: runs.end(), count, accounting: account(results, count), results, conflicts }
+  return { parts: partsOf(slice, parts, results, records), results, conflicts }
+}
+
+/** The slice's own log comes last, and is left out where there is nothing to say of it. */
+function partsOf(
+  slice: SealedSlice,
+  [own, ...routed]: readonly Part[],
+  results: readonly RecordResult[],
+  records: readonly Pick<SliceRecord, 'bytes'>[],
+): readonly DecidedPart[] {
+  const parts = [...routed, ...(own === undefined ? [] : [own])]
+    .map((part) => part.end(accountOf(results, records, (log) => (log ?? slice.logs[0]) === part.log)))
+    .filter(({ count, accounting, log }) => count > 0 || (log === slice.logs[0] && accounting.received > 0))
+  const last = parts.at(-1) ?? own?.end(NOTHING)
+  if (last === undefined) throw new RangeError('a slice was sealed for no log')
+  const { acted, shadow } = slice
+  const rules = { ...(acted !== undefined && { acted }), ...(shadow !== undefined && { shadow }) }
+  return [...parts.slice(0, -1), { ...last, accounting: { ...last.accounting, ...rules } }]
 }
 
 function isKept(result: RecordResult | undefined): boolean {
@@ -92,61 +125,75 @@ function fatesOfTheRest(slice: SealedSlice, records: number): (RecordResult | un
   return results
 }
 
-function account(results: readonly RecordResult[], events: number): Accounting {
+/** @param isHere whether records are counted whose first kept event is in that log; undefined: that keep nothing. */
+function accountOf(
+  results: readonly RecordResult[],
+  records: readonly Pick<SliceRecord, 'bytes'>[],
+  isHere: (log: string | undefined) => boolean,
+): Omit<Accounting, 'events'> {
   const dropped = new Map<string, number>()
+  const droppedBytes = new Map<string, number>()
   const rejected = new Map<string, number>()
   let kept = 0
   let duplicate = 0
-  for (const result of results) {
+  let received = 0
+  for (const [n, result] of results.entries()) {
+    if (!isHere('id' in result ? result.log : undefined)) continue
+    received++
     if ('id' in result) kept++
     else if ('duplicate' in result) duplicate++
-    else if ('dropped' in result) dropped.set(result.dropped, (dropped.get(result.dropped) ?? 0) + 1)
-    else rejected.set(result.rejected.code, (rejected.get(result.rejected.code) ?? 0) + 1)
+    else if ('dropped' in result) {
+      add(dropped, result.dropped, 1)
+      add(droppedBytes, result.dropped, records[n]?.bytes.length ?? 0)
+    } else if ('rejected' in result) add(rejected, result.rejected.code, 1)
   }
   return {
-    received: results.length,
+    received,
     kept,
-    events,
     dropped: Object.fromEntries(dropped),
     duplicate,
     rejected: Object.fromEntries(rejected),
     shed: 0,
+    ...(droppedBytes.size > 0 && { droppedBytes: Object.fromEntries(droppedBytes) }),
   }
 }
 
-/** Cuts what is kept out of the slice in as few pieces as there are runs of kept rows; usually one. */
-function createRuns(slice: SealedSlice) {
-  const table = viewOf(slice.table)
+function add(counts: Map<string, number>, name: string, more: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + more)
+}
+
+type Part = ReturnType<typeof createPart>
+
+/** Cuts what one log gets out of the slice in as few pieces as there are runs of its rows; usually one. */
+function createPart(slice: SealedSlice, log: string, first: number) {
   const pieces: SealedTable[] = []
-  let from = 0
-  let at = 0
-  let arenaFrom = 0
-  let arenaAt = 0
+  let count = 0
+  let [from, end, arenaFrom, arenaEnd] = [0, 0, 0, 0]
   const close = (): void => {
-    if (at > from) {
-      pieces.push({
-        count: at - from,
-        table: slice.table.subarray(from * ROW_BYTES, at * ROW_BYTES),
-        contents: slice.contents.subarray(from * CONTENT_BYTES, at * CONTENT_BYTES),
-        arena: slice.arena.subarray(arenaFrom, arenaAt),
-      })
-    }
+    if (end === from) return
+    pieces.push({
+      count: end - from,
+      table: slice.table.subarray(from * ROW_BYTES, end * ROW_BYTES),
+      contents: slice.contents.subarray(from * CONTENT_BYTES, end * CONTENT_BYTES),
+      arena: slice.arena.subarray(arenaFrom, arenaEnd),
+    })
   }
   return {
-    keep(row: number): void {
-      at = row + 1
-      arenaAt += arenaBytesOf(table, row)
+    log,
+    /** @param arenaAt where its bytes begin; @param arenaTo where they end. */
+    keep(row: number, arenaAt: number, arenaTo: number): Position {
+      if (row !== end) {
+        close()
+        from = row
+        arenaFrom = arenaAt
+      }
+      end = row + 1
+      arenaEnd = arenaTo
+      return { log, index: first + count++ }
     },
-    skip(row: number): void {
+    end(account: Omit<Accounting, 'events'>): DecidedPart {
       close()
-      arenaAt += arenaBytesOf(table, row)
-      from = row + 1
-      at = from
-      arenaFrom = arenaAt
-    },
-    end(): SealedTable[] {
-      close()
-      return pieces
+      return { log, first, events: pieces, count, accounting: { ...account, events: count } }
     },
   }
 }

@@ -27,18 +27,20 @@ const LONGEST_MESSAGE = 500
 export function rejectedOfSlice(
   slice: Slice,
   origin: RecordOrigin | undefined,
-  rejections: SealedSlice['rejected'],
+  { rejected: rejections, touched }: Pick<SealedSlice, 'rejected' | 'touched'>,
   results: readonly RecordResult[],
 ): { readonly header: RejectedHeader; readonly bytes: readonly Uint8Array[] } | undefined {
   const records: RejectedNote[] = []
   const bytes: Uint8Array[] = []
+  const hidden = new Set(touched)
   // Of one record there may be several: an envelope, some of whose items are no events.
   const firsts = new Map(rejections.toReversed().map((each) => [each.record, each]))
   for (const n of [...firsts.keys()].toSorted((a, b) => a - b)) {
     const [record, first] = [slice.records[n], firsts.get(n)]
     if (record === undefined || first === undefined) continue
     const all = first.bytes ?? record.bytes
-    const kept = all.subarray(0, LARGEST_BYTES)
+    // What a rule dropped or masked beside it must not be kept here.
+    const kept = all.subarray(0, hidden.has(n) && first.bytes === undefined ? 0 : LARGEST_BYTES)
     const isWhole = 'rejected' in (results[n] ?? {})
     records.push({
       bytes: kept.length,

@@ -2,6 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
 import type { Format } from '../formats/format.ts'
 import { configuredFormat } from '../formats/formats.ts'
+import { type CompiledRules, compileRules } from '../rules/compile.ts'
+import type { RuleSet } from '../rules/rule-set.ts'
 import { encodeRows } from '../store/encode.ts'
 import { createEventIds } from './event-id.ts'
 import { eventsOf, parsePayload } from './payload.ts'
@@ -14,7 +16,7 @@ import {
   TRAIL_FORMAT,
   type Wanted,
 } from './seal.ts'
-import type { Answer, RowsTask, SealTask, Task, WorkerSeed } from './tasks.ts'
+import { type Answer, KNOWN_REVISIONS, type RowsTask, type SealTask, type Task, type WorkerSeed } from './tasks.ts'
 import { trailFormat } from './trail.ts'
 
 /** The thread that turns records into sealed events, and sealed events into rows of the store. */
@@ -29,11 +31,13 @@ const asked = new Map<number, PromiseWithResolvers<readonly SubjectKey[]>>()
 let questions = 0
 
 const formats = createFormatCache()
+const compiled = new Map<number, CompiledRules>()
 
 const deps: SealDeps = {
   ids: createEventIds(seed.dedupeKey),
   keysFor,
   format: (name, options) => (name === TRAIL_FORMAT ? trailFormat : formats.of(name, options)),
+  rules: rulesOf,
 }
 
 port.on('message', (task: Task) => {
@@ -45,6 +49,9 @@ port.on('message', (task: Task) => {
     case 'no-keys':
       asked.get(task.question)?.reject(new AuditError(task.code, task.message))
       asked.delete(task.question)
+      return
+    case 'rules':
+      learn(task.revision, task.rules)
       return
     case 'seal':
       void answer(task.id, () => seal(task))
@@ -83,6 +90,19 @@ async function seal({ id, slice, bytes, spans, known }: SealTask) {
     each.bytes === undefined ? each : { ...each, bytes: new Uint8Array(each.bytes) },
   )
   return { answer: { kind: 'sealed' as const, id, sealed: { ...sealed, rejected } }, transfer }
+}
+
+/** Tasks are begun in the order in which they came, and a slice asks for its rules as it begins. */
+function learn(revision: number, rules: RuleSet): void {
+  compiled.set(revision, compileRules(rules))
+  const [oldest] = compiled.keys()
+  if (compiled.size > KNOWN_REVISIONS && oldest !== undefined) compiled.delete(oldest)
+}
+
+function rulesOf(revision: number): CompiledRules {
+  const rules = compiled.get(revision)
+  if (rules === undefined) throw new RangeError(`a slice came before revision ${revision} of its rules`)
+  return rules
 }
 
 /** Small buffers lie in a pool that they share: those are copied, others move. */

@@ -8,10 +8,11 @@ import type { AuditEvent, User } from '../domain/event.ts'
 import type { Blocks } from '../domain/sealed.ts'
 import { formatMillis } from '../domain/time.ts'
 import type { RejectReason } from '../domain/verdict.ts'
-import type { DecodeContext, DecodedEvent, Format } from '../formats/format.ts'
+import type { DecodeContext, Decoded, DecodedEvent, Format } from '../formats/format.ts'
+import type { CompiledRules } from '../rules/compile.ts'
 import { createArena } from './arena.ts'
 import type { EventIds } from './event-id.ts'
-import { judge } from './judge.ts'
+import { claimsOurs, createJudge, type RuleCounts } from './judge.ts'
 import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, viewOf, writeRow } from './payload.ts'
 
 /** Records of one source for one log, in the order they came. */
@@ -29,7 +30,23 @@ export interface Slice {
   readonly options?: Readonly<Record<string, unknown>>
   /** How they came to the source, for `whodid.way`. */
   readonly way?: string
+  /** By which rules its events are judged. Left out: it is of our own, or nobody judges it. */
+  readonly rules?: SliceRules
+  /** A longer record of its source is rejected. */
+  readonly recordBytes?: number
   readonly records: readonly SliceRecord[]
+}
+
+/** What rules need to know of a slice. */
+export interface SliceRules {
+  /** Of those that were in force when it was taken. */
+  readonly revision: number
+  /** Of its source. */
+  readonly stream: string
+  readonly kubernetesPolicy?: string
+  readonly accessAudit?: boolean
+  /** Origins of the logs that take events now, of the streams to which a rule may send some. */
+  readonly routes?: ReadonlyMap<string, string>
 }
 
 export interface SliceRecord {
@@ -60,15 +77,24 @@ export interface SealDeps {
   readonly ids: EventIds
   readonly keysFor: KeysFor
   readonly format: (name: string, options: unknown) => Format
+  /** Those of a slice. */
+  readonly rules: (revision: number) => CompiledRules
 }
 
-export interface SealedSlice extends SealedTable {
+export interface SealedSlice extends SealedTable, RuleCounts {
   /** 16 bytes an event. */
   readonly ids: Uint8Array
   /** Which record of the slice each event came from. */
   readonly recordOf: Uint32Array
+  /** Origins of the logs for which it was sealed: the slice's own first. */
+  readonly logs: readonly string[]
+  /** Which of these each event is for. Left out: the first one. */
+  readonly logOf?: Uint16Array
+  /** By event: of one record there may be several, beside others that were kept. */
   readonly dropped: readonly { readonly record: number; readonly rule: string }[]
   readonly rejected: readonly Rejection[]
+  /** Records in which a rule dropped or changed something: nothing of them may be kept but what it left. */
+  readonly touched: readonly number[]
 }
 
 interface Rejection {
@@ -89,25 +115,24 @@ const COLLECTED = 'time:collected'
 
 /** Decodes, judges and seals a slice. Everything that a later stage needs to know of its events is in what it returns. */
 export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSlice> {
-  const { kept, dropped, rejected } = decodeSlice(slice, deps.format(slice.format, slice.options))
-  const day = formatMillis(slice.received).slice(0, 10)
-  const wanted = kept.flatMap(({ decoded }) => wantedKeys(decoded.event, slice.authenticated))
-  const keys = await deps.keysFor(slice.log, day, wanted)
+  const { ids } = deps
+  const rules = slice.rules && deps.rules(slice.rules.revision)
+  const { kept, ...rest } = decodeSlice(slice, deps.format(slice.format, slice.options), rules && { rules, ids })
+  const logs = [...new Set([slice.log, ...kept.map(({ log }) => log)])]
+  const keys = await keysOf(kept, logs, slice, deps.keysFor)
   const sealer = createSealer(slice, kept.length)
-  let key = 0
-  for (const { record, decoded, naturalId, sequence } of kept) {
-    const id = naturalId === undefined ? deps.ids.fresh() : deps.ids.natural(slice.source, naturalId)
-    sealer.add(withBookkeeping(decoded, naturalId, slice.way), {
+  for (const [n, { record, decoded, naturalId, sequence, rule, id }] of kept.entries()) {
+    sealer.add(withBookkeeping(decoded, naturalId, slice.way, rule), {
       record,
-      id,
+      id: id ?? idOf(ids, slice.source, naturalId),
       natural: naturalId !== undefined,
       sequence,
-      actorKey: keyAt(keys, key),
-      targetKey: keyAt(keys, key + 1),
+      actorKey: keyAt(keys, n * 2),
+      targetKey: keyAt(keys, n * 2 + 1),
     })
-    key += 2
   }
-  return { ...sealer.end(), dropped, rejected }
+  const logOf = logs.length > 1 ? { logOf: Uint16Array.from(kept, ({ log }) => logs.indexOf(log)) } : {}
+  return { ...sealer.end(), ...rest, logs, ...logOf }
 }
 
 interface Kept {
@@ -115,10 +140,24 @@ interface Kept {
   readonly decoded: DecodedEvent & { readonly parser: string }
   readonly naturalId: string | undefined
   readonly sequence: SliceRecord['sequence']
+  /** Where it goes. */
+  readonly log: string
+  /** The one under which it was judged; undefined: it was not. */
+  readonly id: Uint8Array | undefined
+  /** Which one let it in. */
+  readonly rule: string | undefined
 }
 
-/** Decodes and judges a slice: also for who wants to see what would become of it. */
-export function decodeSlice(slice: Slice, format: Format) {
+/**
+ * Decodes and judges a slice: also for who wants to see what would become of it.
+ *
+ * @param by the rules of the slice. Left out: only what no rule can change is asked.
+ */
+export function decodeSlice(
+  slice: Slice,
+  format: Format,
+  by?: { readonly rules: CompiledRules; readonly ids: EventIds },
+) {
   const context: DecodeContext = {
     source: slice.source,
     now: slice.received,
@@ -126,30 +165,90 @@ export function decodeSlice(slice: Slice, format: Format) {
     ...(slice.timezone !== undefined && { timezone: slice.timezone }),
   }
   const parser = `${format.name}@${format.version}`
+  const ofOurOwn = format.name === TRAIL_FORMAT
+  const judge = by === undefined || ofOurOwn ? undefined : createJudge(slice, by.rules)
   const kept: Kept[] = []
   const dropped: { record: number; rule: string }[] = []
   const rejected: Rejection[] = []
+  const touched: number[] = []
   for (const [record, { bytes, naturalId, fallbackId, sequence, collectedMs }] of slice.records.entries()) {
-    const decoded = format.decode(bytes, collectedMs === undefined ? context : { ...context, now: collectedMs })
+    const decoded = decodeOne(
+      bytes,
+      slice,
+      format,
+      collectedMs === undefined ? context : { ...context, now: collectedMs },
+    )
     if (decoded.kind === 'reject') {
       rejected.push({ record, ...decoded })
       continue
     }
     for (const reject of decoded.rejects ?? []) rejected.push({ record, ...reject })
     for (const [nth, event] of decoded.events.entries()) {
-      const verdict = judge(event.event, format.name === TRAIL_FORMAT)
-      if (verdict.kind === 'drop') dropped.push({ record, rule: verdict.rule })
-      if (verdict.kind === 'reject') rejected.push({ record, ...verdict })
-      if (verdict.kind !== 'keep') continue
+      const claim = ofOurOwn ? undefined : claimsOurs(event)
+      if (claim !== undefined) {
+        rejected.push({ record, ...claim })
+        continue
+      }
+      const name = nthName(naturalId, nth) ?? event.naturalId ?? nthName(fallbackId, nth)
+      // Samples are drawn by it, so it is known before anybody judges.
+      const id = judge && by && idOf(by.ids, slice.source, name)
+      const ruling = id && judge?.(event, id)
+      if (ruling?.kind === 'drop') {
+        touched.push(record)
+        dropped.push({ record, rule: ruling.rule })
+        continue
+      }
+      const left = ruling?.decoded ?? event
+      if (left !== event) touched.push(record)
       kept.push({
         record,
-        decoded: { ...event, ...(!slice.authenticated && unauthenticated(event)), event: verdict.event, parser },
-        naturalId: nthName(naturalId, nth) ?? event.naturalId ?? nthName(fallbackId, nth),
+        decoded: { ...left, ...(!slice.authenticated && unauthenticated(left)), parser },
+        naturalId: name,
         sequence: nth === 0 ? sequence : undefined,
+        log: (ruling?.stream !== undefined ? slice.rules?.routes?.get(ruling.stream) : undefined) ?? slice.log,
+        id,
+        rule: ruling?.rule,
       })
     }
   }
-  return { kept, dropped, rejected }
+  return { kept, dropped, rejected, touched, ...judge?.counts() }
+}
+
+function decodeOne(bytes: Uint8Array, { recordBytes }: Slice, format: Format, context: DecodeContext): Decoded {
+  if (recordBytes === undefined || bytes.length <= recordBytes) return format.decode(bytes, context)
+  const message = `the record has ${bytes.length} bytes, and its source may send ${recordBytes} at most`
+  return { kind: 'reject', reason: 'too_large', message }
+}
+
+function idOf(ids: EventIds, source: string, naturalId: string | undefined): Uint8Array {
+  return naturalId === undefined ? ids.fresh() : ids.natural(source, naturalId)
+}
+
+/** Two for each event, of the log to which it goes. */
+async function keysOf(
+  kept: readonly Kept[],
+  logs: readonly string[],
+  { received, authenticated }: Slice,
+  keysFor: KeysFor,
+): Promise<readonly (SubjectKey | undefined)[]> {
+  const day = formatMillis(received).slice(0, 10)
+  const keys: SubjectKey[] = []
+  for (const log of logs) {
+    const places = [...kept.keys()].filter((n) => kept[n]?.log === log)
+    const wanted = places.flatMap((n) => wantedKeys(kept[n]?.decoded.event, authenticated))
+    const own = await keysFor(log, day, wanted)
+    for (const [at, n] of places.entries()) {
+      keys[n * 2] = keyAt(own, at * 2)
+      keys[n * 2 + 1] = keyAt(own, at * 2 + 1)
+    }
+  }
+  return keys
+}
+
+function keyAt(keys: readonly (SubjectKey | undefined)[], at: number): SubjectKey {
+  const key = keys[at]
+  if (key === undefined) throw new RangeError(`the key store answered ${keys.length} keys, asked for number ${at}`)
+  return key
 }
 
 /** Nobody vouches for the sender: everything that the event says is a claim. */
@@ -162,11 +261,11 @@ function nthName(name: string | undefined, nth: number): string | undefined {
   return name === undefined || nth === 0 ? name : `${name}/${nth}`
 }
 
-function wantedKeys(event: AuditEvent, authenticated: boolean): readonly [Wanted, Wanted] {
-  const known = authenticated && event.event.outcome !== 'failure'
+function wantedKeys(event: AuditEvent | undefined, authenticated: boolean): readonly [Wanted, Wanted] {
+  const known = authenticated && event?.event.outcome !== 'failure'
   return [
-    { identity: identityOf(event.user), known },
-    { identity: identityOf(event.user?.target), known },
+    { identity: identityOf(event?.user), known },
+    { identity: identityOf(event?.user?.target), known },
   ]
 }
 
@@ -180,6 +279,7 @@ export function withBookkeeping(
   decoded: Kept['decoded'],
   naturalId: string | undefined,
   way: string | undefined,
+  rule?: string,
 ): AuditEvent {
   const { event, category, trust, truncated, masked, originalBase64, parser } = decoded
   return {
@@ -189,6 +289,7 @@ export function withBookkeeping(
       ...(way !== undefined && { way }),
       ...(naturalId !== undefined && { natural_id: naturalId }),
       ...(category !== undefined && { category }),
+      ...(rule !== undefined && { rule }),
       ...(trust !== undefined && { trust }),
       ...(truncated !== undefined && { truncated }),
       ...(masked !== undefined && { masked }),
@@ -196,12 +297,6 @@ export function withBookkeeping(
       parser,
     },
   }
-}
-
-function keyAt(keys: readonly SubjectKey[], at: number): SubjectKey {
-  const key = keys[at]
-  if (key === undefined) throw new RangeError(`the key store answered ${keys.length} keys, asked for number ${at}`)
-  return key
 }
 
 interface Sealing {
@@ -259,10 +354,10 @@ function createSealer(slice: Slice, most: number) {
   }
 }
 
-/** One record that came two ways is one event: the way is not its content. */
+/** One record that came two ways is one event, and so is one that another rule let in: neither is its content. */
 function contentOf(event: AuditEvent, blocks: Blocks, r: string): Blocks {
-  if (event.whodid?.way === undefined) return blocks
-  const { way: _, ...whodid } = event.whodid
+  if (event.whodid?.way === undefined && event.whodid?.rule === undefined) return blocks
+  const { way: _way, rule: _rule, ...whodid } = event.whodid
   return cutEvent({ ...event, whodid }, r).blocks
 }
 

@@ -1,10 +1,13 @@
 import type { ErrorCode } from '../domain/errors.ts'
+import type { RuleSet } from '../rules/rule-set.ts'
 import type { SealedSlice, Slice, SliceRecord, SubjectKey, Wanted } from './seal.ts'
 
 /** What the main thread and the seal workers say to each other. */
 export type Task =
   | SealTask
   | RowsTask
+  /** Before the first slice that names this revision. */
+  | { readonly kind: 'rules'; readonly revision: number; readonly rules: RuleSet }
   | { readonly kind: 'keys'; readonly question: number; readonly keys: readonly SubjectKey[] }
   | { readonly kind: 'no-keys'; readonly question: number; readonly code: ErrorCode; readonly message: string }
 
@@ -44,6 +47,9 @@ export type Answer =
       readonly day: string
       readonly wanted: readonly Wanted[]
     }
+
+/** Revisions of the rules that a thread knows at a time, the newest: it is told of one again that it let go. */
+export const KNOWN_REVISIONS = 2
 
 export interface WorkerSeed {
   readonly dedupeKey: Uint8Array

@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { AuditError } from '../domain/errors.ts'
+import { NO_RULES } from '../rules/rule-set.ts'
+import { createRulesInForce, type RulesRevision } from './rules-in-force.ts'
 import { createSealWorkers, type SealWorkersOptions } from './workers.ts'
 
 const KEY = { id: 1, key: new Uint8Array(32) }
@@ -53,4 +55,14 @@ test('slices that wait for keys do not hold up those that need none', async () =
   expect(await workers.seal({ ...aSlice('ada'), records: [] })).toMatchObject({ count: 0 })
   answer.resolve()
   expect(await waiting).toMatchObject({ count: 1 })
+})
+
+test('a thread is told of rules before the first slice that they judge, also of those that it let go', async () => {
+  const workers = someWorkers(async (_log, _day, wanted) => wanted.map(() => KEY))
+  const seal = (rules: RulesRevision) =>
+    workers.seal({ ...aSlice('ada'), rules: { revision: rules.revision, stream: 'default' } }, rules)
+  const all = createRulesInForce()
+  const revisions = Array.from({ length: 4 }, () => all.use(NO_RULES))
+  for (const rules of [...revisions, ...revisions]) expect(await seal(rules)).toMatchObject({ count: 1 })
+  await Promise.all(revisions.map(seal))
 })

@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
 import type { KeysFor, SealedSlice, Slice, SliceRecord } from './seal.ts'
-import type { Answer, FrameBytes, SealTask, Task, WorkerSeed } from './tasks.ts'
+import type { RulesRevision } from './rules-in-force.ts'
+import { type Answer, type FrameBytes, KNOWN_REVISIONS, type SealTask, type Task, type WorkerSeed } from './tasks.ts'
 
 /** Two threads that seal and make rows, so that the event loop only moves bytes. */
 export interface SealWorkers {
-  seal(slice: Slice): Promise<SealedSlice>
+  /** @param rules those that the slice names, if it names any. */
+  seal(slice: Slice, rules?: RulesRevision): Promise<SealedSlice>
   /** One Native block of the store from frames of one log, without what lies below index `from`. */
   rows(frames: readonly FrameBytes[], from: number): Promise<Uint8Array>
   close(): Promise<void>
@@ -27,6 +29,8 @@ interface Pending {
 interface Thread {
   worker: Worker
   readonly pending: Map<number, Pending>
+  /** Revisions of the rules that it knows, oldest first. */
+  revisions: number[]
   bytes: number
 }
 
@@ -40,7 +44,7 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
   const threads = Array.from({ length: options.threads ?? 2 }, () => startThread())
 
   function startThread(): Thread {
-    const thread: Thread = { worker: spawn(options), pending: new Map(), bytes: 0 }
+    const thread: Thread = { worker: spawn(options), pending: new Map(), revisions: [], bytes: 0 }
     listen(thread)
     return thread
   }
@@ -53,6 +57,7 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
       if (closing) return
       options.log('a seal thread ended; starting another one')
       thread.worker = spawn(options)
+      thread.revisions = []
       listen(thread)
     })
   }
@@ -80,9 +85,10 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
     else pending.resolve(answer)
   }
 
-  function run(task: Task & { id: number }, bytes: number): Promise<Answer> {
+  function run(task: Task & { id: number }, bytes: number, rules?: RulesRevision): Promise<Answer> {
     const thread = threads.reduce((least, each) => (each.bytes < least.bytes ? each : least))
     thread.bytes += bytes
+    if (rules !== undefined) teach(thread, rules)
     return new Promise((resolve, reject) => {
       thread.pending.set(task.id, { resolve, reject, bytes })
       post(thread, task)
@@ -90,9 +96,9 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
   }
 
   return {
-    async seal(slice) {
+    async seal(slice, rules) {
       const task = sealTask(++tasks, slice)
-      const answer = await run(task, task.bytes.length + 1)
+      const answer = await run(task, task.bytes.length + 1, rules)
       if (answer.kind !== 'sealed') throw new AuditError('internal', `a seal thread answered ${answer.kind}`)
       return answer.sealed
     },
@@ -124,6 +130,13 @@ function post(thread: Thread, task: Task): void {
   // The records of a slice were copied for it; frames are shared with others and stay.
   const moved = task.kind === 'seal' ? [task.bytes.buffer] : []
   thread.worker.postMessage(task, moved)
+}
+
+/** Also one that began anew, or a revision that it let go: a slice may wait for long, or be sealed a second time. */
+function teach(thread: Thread, { revision, set }: RulesRevision): void {
+  if (thread.revisions.includes(revision)) return
+  thread.revisions = [...thread.revisions, revision].slice(-KNOWN_REVISIONS)
+  post(thread, { kind: 'rules', revision, rules: set })
 }
 
 function failAll(thread: Thread): void {

@@ -9,13 +9,14 @@ import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
 import { type RecordSlice, receiptOf, slicesOf } from './batch.ts'
 import { type Books, SYSTEM_SOURCE } from './books.ts'
-import { decide } from './commit.ts'
+import { decide, type DecidedPart } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
 import type { Logs, OpenLog } from './logs.ts'
 import { type EpochNumber, type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
 import { rejectedOfSlice } from './rejected.ts'
-import { type SealedSlice, type Slice, type SliceRecord, TRAIL_FORMAT } from './seal.ts'
+import type { RulesInForce, RulesRevision } from './rules-in-force.ts'
+import { type SealedSlice, type Slice, type SliceRecord, type SliceRules, TRAIL_FORMAT } from './seal.ts'
 import { systemEvent, type SystemAction } from './system-leaves.ts'
 import { conflictAlarm } from './trail.ts'
 import { createTurns } from './turns.ts'
@@ -31,11 +32,16 @@ export interface SourceInfo {
   readonly authenticated: boolean
   readonly cluster?: string
   readonly timezone?: string
+  /** Name of the Kubernetes audit policy that it asks for. */
+  readonly kubernetesPolicy?: string
+  /** Its events are judged by AccessAudits. */
+  readonly accessAudit?: boolean
 }
 
 export interface WriterDeps {
   readonly journal: Pick<Journal, 'append'>
-  readonly seal: (slice: Slice) => Promise<SealedSlice>
+  /** Is given the rules that the slice names. */
+  readonly seal: (slice: Slice, rules: RulesRevision) => Promise<SealedSlice>
   readonly logs: Logs
   readonly books: Books
   readonly duplicates: DuplicateWindow
@@ -50,8 +56,7 @@ export interface WriterDeps {
   readonly vkey: (log: string) => Promise<string>
   /** Whether records that can become no event are kept for another look. Left out: they are. */
   readonly keepsRejected?: boolean
-  /** Hash of the rules in force, hex. */
-  readonly rulesHash: string
+  readonly rules: Pick<RulesInForce, 'current'>
   /** A leaf of the ledger's own could not be written: the process must stop. */
   readonly fatal: (error: unknown) => void
   readonly log: (message: string) => void
@@ -95,10 +100,10 @@ export function createWriter(deps: WriterDeps): Writer {
   }
 
   /** A thread that ends takes with it what it worked on; another one does it then. */
-  async function seal(slice: Slice): Promise<SealedSlice> {
+  async function seal(slice: Slice, rules: RulesRevision): Promise<SealedSlice> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await deps.seal(slice)
+        return await deps.seal(slice, rules)
       } catch (error) {
         if (attempt === SEAL_ATTEMPTS || !(error instanceof AuditError) || error.code !== 'busy') throw error
       }
@@ -118,31 +123,45 @@ export function createWriter(deps: WriterDeps): Writer {
     return durable
   }
 
+  /** One frame for each log, in one step: a crash between them leaves a batch that nobody was promised. */
   function commitSlice(
-    log: OpenLog,
+    into: readonly OpenLog[],
     slice: Slice,
     sealed: SealedSlice,
     extra: HeaderExtra,
     origin: RecordSlice['origin'],
   ): Promise<Decision> {
-    const decided = decide(sealed, slice.records.length, deps.duplicates, log.origin, log.next, slice.received)
+    const open = new Map(into.map((log) => [log.origin, log]))
+    const nextOf = (log: string) => openIn(open, log).next
+    const { parts, results, conflicts } = decide(sealed, slice.records, deps.duplicates, nextOf, slice.received)
+    const { cursor, ...common } = extra
     const numbers = numbersOf(slice.records)
     // What is fed again is kept where it came from.
     const isKept = deps.keepsRejected !== false && extra.replay !== true
-    const rejected = isKept ? rejectedOfSlice(slice, origin, sealed.rejected, decided.results) : undefined
-    const header: PayloadHeader = {
-      source: slice.source,
-      received: slice.received,
-      ...(decided.count > 0 && { log: log.origin, first: log.next }),
-      accounting: decided.accounting,
+    const rejected = isKept ? rejectedOfSlice(slice, origin, sealed, results) : undefined
+    // What stands for the whole slice is true only once all of its frames are there.
+    const ofAll = {
       ...(numbers.length > 0 && { numbers }),
       ...(rejected !== undefined && { rejected: rejected.header }),
-      ...extra,
+      ...(cursor !== undefined && { cursor }),
     }
-    log.next += decided.count
-    log.grown += decided.count
-    const durable = append(header, decided.events, decided.count, rejected?.bytes)
-    return durable.then(() => ({ results: decided.results, conflicts: decided.conflicts }))
+    const durable = parts.map((part, n) => {
+      const isLast = n === parts.length - 1
+      const { source, received } = slice
+      const header = {
+        ...placeOf(part),
+        source,
+        received,
+        accounting: part.accounting,
+        ...common,
+        ...(isLast && ofAll),
+      }
+      const log = openIn(open, part.log)
+      log.next += part.count
+      log.grown += part.count
+      return append(header, part.events, part.count, isLast ? rejected?.bytes : undefined)
+    })
+    return Promise.all(durable).then(() => ({ results, conflicts }))
   }
 
   /**
@@ -157,15 +176,22 @@ export function createWriter(deps: WriterDeps): Writer {
   ): Taken {
     const received = receive()
     const own = { ...source, ...slice.origin }
+    const rules = deps.rules.current()
     const log = openFor(own.stream, received)
-    const whole = sliceOf(own, log, received, slice, slice.origin?.way)
+    // Those of all streams to which a rule may send an event: at its turn it is too late to open one.
+    const routed =
+      slice.format === TRAIL_FORMAT ? [] : rules.compiled.streams.map((stream) => openFor(stream, received))
+    const whole = {
+      ...sliceOf(own, log, received, slice, slice.origin?.way),
+      ...(slice.format !== TRAIL_FORMAT && { rules: sliceRules(own, rules, routed) }),
+    }
     const bytes = slice.records.reduce((sum, each) => sum + each.bytes.length, 0)
     queuedBytes += bytes
-    const sealing = Promise.all([seal(whole), before]).then(([sealed]) => sealed)
+    const sealing = Promise.all([seal(whole, rules), before]).then(([sealed]) => sealed)
     // Its turn reports a failure; until then nobody else listens.
     sealing.catch(() => undefined)
     const decided = turns.enqueue(async () => ({
-      durable: commitSlice(log, whole, await sealing, extra, slice.origin),
+      durable: commitSlice([log, ...routed], whole, await sealing, extra, slice.origin),
     }))
     return { sealing, decided: decided.finally(() => (queuedBytes -= bytes)) }
   }
@@ -180,16 +206,17 @@ export function createWriter(deps: WriterDeps): Writer {
 
   function openLog(log: OpenLog, received: number): void {
     const previous = logs.previous(log.stream)
+    const rules = deps.rules.current().hash
     log.beaten = received
     system(log, received, 'log.opened', async () => ({
       key: await deps.vkey(log.origin),
-      rules: deps.rulesHash,
+      rules,
       ...(previous && { previous: previous.origin, final: await deps.finalCheckpoint(previous.origin, previous.next) }),
     })).catch(deps.fatal)
   }
 
   function closeLog(log: OpenLog, received: number): void {
-    system(log, received, 'heartbeat', async () => heartbeat(log)).catch(deps.fatal)
+    beatIn(log, received).catch(deps.fatal)
     system(log, received, 'log.closed', async () => ({})).catch(deps.fatal)
   }
 
@@ -200,11 +227,12 @@ export function createWriter(deps: WriterDeps): Writer {
     action: SystemAction,
     details: () => Promise<JsonObject>,
   ): Promise<Position> {
+    const rules = deps.rules.current()
     const source = { name: SYSTEM_SOURCE, stream: log.stream, authenticated: true }
     const sealed = async (): Promise<SealedSlice> => {
       const event = systemEvent(action, received, await details())
       const record = { bytes: Buffer.from(JSON.stringify(event)) }
-      return seal(sliceOf(source, log, received, { format: TRAIL_FORMAT, records: [record] }))
+      return seal(sliceOf(source, log, received, { format: TRAIL_FORMAT, records: [record] }), rules)
     }
     return turns.enqueue(async () => {
       const leaf = await sealed().catch((error: unknown) => {
@@ -219,14 +247,20 @@ export function createWriter(deps: WriterDeps): Writer {
     })
   }
 
-  function heartbeat(log: OpenLog): JsonObject {
+  /** It says which rules everything before it was judged by, or an earlier one: they are asked for as it takes its place. */
+  function beatIn(log: OpenLog, received: number): Promise<Position> {
+    const { hash: rules } = deps.rules.current()
+    return system(log, received, 'heartbeat', async () => heartbeat(log, rules))
+  }
+
+  function heartbeat(log: OpenLog, rules: string): JsonObject {
     const note = deps.checkpoint(log.origin)
     log.grown = 0
     log.beaten = lastReceived
     const sources = books.inLog(log.origin)
     return {
       ...(note !== undefined && { checkpoint: hash('sha256', note, 'hex') }),
-      rules: deps.rulesHash,
+      rules,
       sources,
       ...aboutSenders(log.stream === TRAIL_STREAM ? [...books.sources.keys()] : Object.keys(sources)),
       ...(log.stream === TRAIL_STREAM && {
@@ -310,7 +344,7 @@ export function createWriter(deps: WriterDeps): Writer {
         closeLog(log, received)
       }
       const due = logs.open.filter((log) => isDue(log, when, received))
-      await Promise.all(due.map((log) => system(log, received, 'heartbeat', async () => heartbeat(log))))
+      await Promise.all(due.map((log) => beatIn(log, received)))
     },
     tell(stream, action, details) {
       const received = receive()
@@ -331,6 +365,28 @@ interface Taken {
   readonly sealing: Promise<unknown>
   /** Resolves once the slice is durable. */
   readonly decided: Promise<Decision>
+}
+
+function openIn(logs: ReadonlyMap<string, OpenLog>, origin: string): OpenLog {
+  const log = logs.get(origin)
+  if (log === undefined) throw new RangeError(`an event was sealed for ${origin}, which its slice did not open`)
+  return log
+}
+
+/** Absent where nothing was kept. */
+function placeOf({ log, first, count }: DecidedPart): Pick<PayloadHeader, 'log' | 'first'> {
+  return count > 0 ? { log, first } : {}
+}
+
+function sliceRules(source: SourceInfo, { revision }: RulesRevision, routed: readonly OpenLog[]): SliceRules {
+  const { stream, kubernetesPolicy, accessAudit } = source
+  return {
+    revision,
+    stream,
+    ...(kubernetesPolicy !== undefined && { kubernetesPolicy }),
+    ...(accessAudit !== undefined && { accessAudit }),
+    ...(routed.length > 0 && { routes: new Map(routed.map((log) => [log.stream, log.origin])) }),
+  }
 }
 
 /** The highest number of each epoch among them. */

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { AuditEvent } from '../domain/event.ts'
 import { createLedgerFollower, type LedgerFollower } from '../ingest/follow-ledger.ts'
@@ -7,6 +6,7 @@ import { createRejectedFollower } from '../ingest/follow-rejected.ts'
 import { createKeyDesk } from '../ingest/key-desk.ts'
 import { resumeFeed } from '../ingest/recover.ts'
 import { openRejectedDesk, type RejectedDesk } from '../ingest/rejected-desk.ts'
+import { createRulesInForce, type RulesInForce } from '../ingest/rules-in-force.ts'
 import { createSealWorkers } from '../ingest/workers.ts'
 import { createWriter, type Writer } from '../ingest/writer.ts'
 import { createFeed } from '../journal/feed.ts'
@@ -25,6 +25,7 @@ export interface Pipeline {
   readonly ledgerFollower: LedgerFollower
   readonly storeFollower: StoreFollower
   readonly rejected: RejectedDesk
+  readonly rules: RulesInForce
   /** Writes an event of our own trail. Returns at once and never throws. */
   trail(event: AuditEvent): void
   /** Everything before this feed number is for good where it belongs. */
@@ -42,8 +43,6 @@ export interface PipelineDeps {
   readonly onEngine: (pid: number) => void
 }
 
-/** Nothing but the rules that cannot be switched off is in force. */
-const RULES_HASH = hash('sha256', '[]', 'hex')
 const LAST_WAIT_MS = 2000
 const REJECTED_BYTES = 256 * 1024 * 1024
 const REJECTED_KEEP_MS = 30 * 86_400_000
@@ -123,17 +122,18 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     timer.cancel()
   }
 
+  const rules = createRulesInForce()
   const writer = createWriter({
     ...memory,
     journal,
-    seal: (slice) => workers.seal(slice),
+    seal: (slice, by) => workers.seal(slice, by),
     clock,
     refusal: () => admission.refusal(),
     checkpoint: (origin) => ledger.checkpoint(origin),
     // Without the failure a log would wait for ever for a ledger that has ended, and all that is sent behind it.
     finalCheckpoint: (origin, size) => Promise.race([ledgerFollower.finalCheckpoint(origin, size), failed.promise]),
     vkey: (origin) => keys.vkey(origin),
-    rulesHash: RULES_HASH,
+    rules,
     keepsRejected: maxBytes > 0,
     fatal,
     log,
@@ -145,6 +145,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     ledgerFollower,
     storeFollower,
     rejected,
+    rules,
     passedFeed,
     trail(event) {
       writer.trail(event).catch((error: unknown) => log(`an event of our own trail was not written: ${String(error)}`))
