@@ -32,7 +32,7 @@ function compilePolicy(name: string, text: string): Policy {
   const decide: (request: PolicyRequest) => PolicyDecision = compileKubernetesPolicy(parseKubernetesPolicy(text, name))
   return (decoded, original, noted) => {
     const read = readRecordText(original)
-    const decision = decide(policyRequestOf(read.record))
+    const decision = decide(policyRequestOf(read.record, decoded.event.user))
     const rule = `policy/${name}/${decision.rule ?? 'default'}`
     const stage = stringIn(read.record, 'stage')
     if (decision.level === 'None' || decision.omitStages.some((omitted) => omitted === stage)) {

@@ -1,7 +1,7 @@
-import type { JsonObject } from '../domain/event.ts'
+import type { Json, JsonObject, User } from '../domain/event.ts'
 import { isLogEntry, recordOfLogEntry } from '../formats/kubernetes-gke.ts'
 import { pathOf } from '../formats/kubernetes-subject.ts'
-import { isObject, objectIn, stringIn, stringsIn } from '../formats/loose.ts'
+import { isObject, objectIn, stringIn } from '../formats/loose.ts'
 import { type Member, membersOf, rootOf } from '../lib/json-members.ts'
 import type { PolicyRequest } from './kubernetes-policy-match.ts'
 
@@ -35,15 +35,27 @@ export function readRecordText(text: string): RecordText {
   return { text, members, around: members, names: NATIVE, record: valuesOf(text, members, READ) }
 }
 
-const READ: ReadonlySet<string> = new Set(['level', 'stage', 'requestURI', 'verb', 'user', 'objectRef'])
+const READ: ReadonlySet<string> = new Set(['level', 'stage', 'requestURI', 'verb', 'objectRef'])
 
-/** The last one of a name counts, as for whoever parses the whole. */
+/** The last one of a name counts, as for whoever parses the whole. The names are those of a set of ours. */
 function valuesOf(text: string, members: readonly Member[], read: ReadonlySet<string>): JsonObject {
-  const values = new Map<string, JsonObject[string]>()
-  // The text was parsed before, so each of its values is JSON.
+  const values: Record<string, Json> = {}
   for (const { key, start, end } of members)
-    if (read.has(key)) values.set(key, JSON.parse(text.slice(start, end)) as JsonObject[string])
-  return Object.fromEntries(values)
+    if (read.has(key)) values[key] = key === 'objectRef' ? refOf(text, start) : valueOf(text.slice(start, end))
+  return values
+}
+
+const IN_REF: ReadonlySet<string> = new Set(['resource', 'subresource', 'apiGroup', 'namespace', 'name', 'uid'])
+
+function refOf(text: string, start: number): JsonObject {
+  return valuesOf(text, membersOf(text, start), IN_REF)
+}
+
+/** Most are words, and looking for a backslash costs less than a parser. */
+function valueOf(json: string): Json {
+  if (json.startsWith('"') && !json.includes('\\')) return json.slice(1, -1)
+  // The text was parsed before, so each of its values is JSON.
+  return JSON.parse(json) as Json
 }
 
 function readLogEntry(text: string, around: readonly Member[], payload: Member): RecordText {
@@ -53,17 +65,20 @@ function readLogEntry(text: string, around: readonly Member[], payload: Member):
   return { text, members, around, names: GOOGLE, record }
 }
 
-/** The request that a record is about, as the API server's policy saw it. */
-export function policyRequestOf(record: JsonObject): PolicyRequest {
-  const user = objectIn(record, 'user')
-  const name = stringIn(user, 'username')
+/**
+ * The request that a record is about, as the API server's policy saw it.
+ *
+ * @param user who asked, as the record's event has it: letter for letter what the record says.
+ */
+export function policyRequestOf(record: JsonObject, user: User | undefined): PolicyRequest {
+  const name = user?.name
   const ref = objectIn(record, 'objectRef')
   const verb = stringIn(record, 'verb') ?? ''
   const uri = stringIn(record, 'requestURI') ?? ''
   const resource = stringIn(ref, 'resource')
   return {
     ...(name !== undefined && { user: name }),
-    groups: name === undefined ? [] : (stringsIn(user, 'groups') ?? []),
+    groups: name === undefined ? [] : (user?.group?.name ?? []),
     verb,
     target:
       resource === undefined
