@@ -6,8 +6,11 @@ import { createEdge } from './edge.ts'
 import { VerifyError } from './errors.ts'
 import { equalBytes, leafHash } from './hash.ts'
 import { parseLeaf } from './leaf.ts'
-import type { Crypto } from './note.ts'
+import type { Crypto, VerifierKey } from './note.ts'
 import { parseVerifierKey } from './note.ts'
+import type { TlogPolicy } from './policy.ts'
+import { judgeQuorum } from './policy.ts'
+import { parseRootEntry } from './root-entry.ts'
 import type { Tile } from './tiles.ts'
 import { TILE_WIDTH, tileLevels, tilePath, tileWidth } from './tiles.ts'
 
@@ -20,9 +23,18 @@ export interface LogToVerify {
   readonly fetch: FetchPath
   /**
    * `whodid`: every entry must be a leaf of version 1, receive times must not go back, and `log.vkey` and `log.json`
-   * must be what the key makes them. `any`: just a tlog-tiles log.
+   * must be what the key makes them. `root`: the same for a root log, whose entries are checkpoints and keys of others.
+   * `any`: just a tlog-tiles log.
    */
-  readonly entries: 'whodid' | 'any'
+  readonly entries: 'whodid' | 'root' | 'any'
+  /** Told of each entry, in order. */
+  readonly onEntry?: (entry: Uint8Array, index: number) => void
+  /** Who must have signed the checkpoint beside the log. Default: nobody. */
+  readonly policy?: TlogPolicy
+  /** Which of its checkpoints is believed. Default `checkpoint`. */
+  readonly checkpoint?: 'checkpoint' | 'checkpoint.cosigned'
+  /** Heads of it that are known from elsewhere, root by size: the log must continue each. */
+  readonly earlier?: ReadonlyMap<number, Uint8Array>
 }
 
 export interface LogProgress {
@@ -40,9 +52,10 @@ const text = new TextDecoder('utf-8', { fatal: true })
  */
 export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerator<LogProgress, void> {
   const key = parseVerifierKey(crypto.sha256, log.vkey)
-  if (log.entries === 'whodid') await verifyDescription(log, key.name)
-  const note = await named('checkpoint', async () => text.decode(await log.fetch('checkpoint')))
-  const checkpoint = await named('checkpoint', () => openCheckpoint(crypto, note, key))
+  if (log.entries !== 'any') await verifyDescription(log, key.name)
+  const checkpoint = await named(log.checkpoint ?? 'checkpoint', () => openOf(crypto, log, key))
+  const beyond = [...(log.earlier?.keys() ?? [])].find((size) => size > checkpoint.size)
+  if (beyond !== undefined) throw new VerifyError('mismatch', `it has ${checkpoint.size} leaves, and had ${beyond}`)
   const full: { tile: Tile; hashes: Uint8Array }[] = []
   const edge = createEdge(crypto.sha256, (level, index, hashes) => {
     full.push({ tile: { level, index, width: TILE_WIDTH }, hashes: hashes.slice() })
@@ -52,7 +65,15 @@ export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerat
     const entries = await named(path, () => parseBundle(bytes, width))
     for (const entry of entries) {
       if (log.entries === 'whodid') received = checkLeaf(path, entry, received)
+      if (log.entries === 'root') await named(path, () => parseRootEntry(crypto.sha256, text.decode(entry)))
+      log.onEntry?.(entry, edge.size)
       edge.push(leafHash(crypto.sha256, entry))
+      const known = log.earlier?.get(edge.size)
+      if (known !== undefined && !equalBytes(known, edge.root()))
+        throw new VerifyError(
+          'mismatch',
+          `${path}: its first ${edge.size} leaves are not those that were signed before`,
+        )
     }
     for (const { tile, hashes } of full.splice(0)) await verifyTile(log, tile, hashes)
     yield { checkpoint, entries: edge.size }
@@ -71,8 +92,19 @@ export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerat
 /** `log.json` of a log, byte for byte: who may ask for its key asks here. */
 export function formatLogDescription(vkey: string): string {
   const origin = vkey.slice(0, vkey.indexOf('+'))
-  const [stream, period] = origin.split('/').slice(-2)
+  const [stream = '', period = ''] = origin.split('/').slice(-2)
+  if (/^root(\.\d+)?$/.test(period)) return `${JSON.stringify({ origin, vkey, stream: 'root', minimumIndex: 0 })}\n`
   return `${JSON.stringify({ origin, vkey, stream, period, minimumIndex: 0 })}\n`
+}
+
+/** The checkpoint, signed by the log, and by as many witnesses as the policy asks for. */
+async function openOf(crypto: Crypto, log: LogToVerify, key: VerifierKey): Promise<SignedCheckpoint> {
+  const note = text.decode(await log.fetch(log.checkpoint ?? 'checkpoint'))
+  const witnesses = log.policy?.witnesses.map((each) => each.key)
+  const checkpoint = await openCheckpoint(crypto, note, key, witnesses)
+  if (log.policy !== undefined && !judgeQuorum(log.policy, checkpoint.signers).met)
+    throw new VerifyError('not_signed', 'it lacks the cosignatures that the policy asks for')
+  return checkpoint
 }
 
 async function verifyDescription(log: LogToVerify, origin: string): Promise<void> {

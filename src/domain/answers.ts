@@ -94,6 +94,20 @@ export interface ProofAnswer {
   readonly blocks: readonly DisclosedBlock[]
   /** B of every block, base64url, in the order of BLOCK_NAMES; an absent block is 32 zero bytes. */
   readonly commitments: readonly string[]
+  /** The same event up to the root log; absent until a checkpoint that covers it stands there. */
+  readonly root?: RootProof
+}
+
+/** Two proofs, one on top of the other: event, checkpoint of its log, checkpoint of the root log. */
+export interface RootProof {
+  /** The root log's verifier key. */
+  readonly vkey: string
+  /** Index in the root log of the entry that is the log's checkpoint. */
+  readonly entry: number
+  /** `c2sp.org/tlog-proof@v1` of the event; the checkpoint in it, verbatim, is that entry. */
+  readonly event: string
+  /** `c2sp.org/tlog-proof@v1` of that entry; with cosignatures where there are any. */
+  readonly proof: string
 }
 
 export interface LogInfo {
@@ -101,9 +115,31 @@ export interface LogInfo {
   readonly vkey: string
   /** Size of the latest signed checkpoint. */
   readonly size: number
+  /** `root` for the root log. */
   readonly stream: string
+  /** Empty for the root log. */
   readonly period: string
-  readonly state: 'open' | 'closed'
+  /** `abandoned`: it ended without being closed, and a log of a later generation goes on (docs/decisions/recovery.md). */
+  readonly state: 'open' | 'closed' | 'abandoned'
+  /** Of the root log: the newest checkpoint that enough witnesses have signed. */
+  readonly cosigned?: { readonly size: number; readonly at: string }
+}
+
+/** How the witnesses of the root log stand: in `GET /log`, where a policy names some. */
+export interface WitnessAnswer {
+  readonly quorum: 'met' | 'behind' | 'missing'
+  /** Since when newer checkpoints have not been signed by enough of them; absent while they have. */
+  readonly unwitnessedSince?: string
+  readonly witnesses: readonly {
+    readonly name: string
+    readonly vkey: string
+    readonly state: 'signed' | 'waiting' | 'failing' | 'fork'
+    /** Size of the newest checkpoint of the root log that it signed, and when. */
+    readonly size?: number
+    readonly at?: string
+    /** Why it did not sign. */
+    readonly reason?: string
+  }[]
 }
 
 /** `GET /v1/me` */

@@ -55,3 +55,25 @@ export function parseOrigin(text: string): Origin {
   if (!install || !node || !stream || !period || rest.length > 0) throw new RangeError(`${text} is no log's origin`)
   return { install, node, stream, period }
 }
+
+/**
+ * Origin of a node's root log: `install/node/root`, and `install/node/root.2` after a recovery. It has no stream and no
+ * period.
+ */
+export function rootOrigin({ install, node }: Pick<Origin, 'install' | 'node'>, generation: number): string {
+  return `${install}/${node}/root${generationSuffix(generation)}`
+}
+
+export function isRootOrigin(origin: string): boolean {
+  return /^[^/]+\/[^/]+\/root(\.[1-9]\d*)?$/.test(origin)
+}
+
+/** Which life of the node a log belongs to: 1, and one more after each recovery (docs/decisions/recovery.md). */
+export function generationOf(origin: string): number {
+  return Number(/\.([1-9]\d*)$/.exec(origin)?.[1] ?? 1)
+}
+
+/** What a log's name ends in, from the second generation on. */
+export function generationSuffix(generation: number): string {
+  return generation === 1 ? '' : `.${generation}`
+}

@@ -1,13 +1,13 @@
 import { proveConsistency, proveInclusion } from '../../verify/index.ts'
 import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
-import { parseOrigin } from '../domain/sealed.ts'
-import { describeLog } from './describe-log.ts'
-import { createLogFiles, damaged } from './log-files.ts'
-import type { LogKey } from './log-keys.ts'
-import type { Log } from './log.ts'
-import { createLog } from './log.ts'
+import { isRootOrigin, parseOrigin } from '../domain/sealed.ts'
+import { damaged } from './log-files.ts'
+import { flushLog, newLog } from './new-log.ts'
 import { openLog } from './open-log.ts'
+import { isAbandoned } from './root-log.ts'
+import type { RootHead, RootInclusion, RootWriter } from './root-writer.ts'
+import { openRoot } from './root-writer.ts'
 import type { ServedFile } from './serve.ts'
 import { serveLog } from './serve.ts'
 import { sha256 } from './sha256.ts'
@@ -30,6 +30,19 @@ export interface Ledger {
    * `checkpoints.save` in one commit before any of them is published.
    */
   sign(durable: (log: string) => number): Promise<void>
+  /**
+   * Brings the root log up to what is published: the checkpoint of each log that changed becomes an entry, and the root
+   * log is signed. Does nothing without a root log, or while nothing may be signed.
+   */
+  enterRoot(): Promise<void>
+  /** From here on logs are signed, where `root.held` kept them from it. */
+  release(): void
+  /** The root log as it is published; undefined: there is none yet. */
+  root(): RootHead | undefined
+  /** Keeps a checkpoint of the root log that enough witnesses have signed, and serves it beside the newest one. */
+  saveCosigned(note: string): Promise<void>
+  /** That a checkpoint covering this leaf stands in the root log. Undefined: none yet. */
+  rootProof(log: string, index: number): Promise<RootInclusion | undefined>
   /** Lets go of a log's files, for logs that were closed by their last leaf (`log.closed`); they stay readable. */
   close(log: string): Promise<void>
   /** All logs that have a published checkpoint. */
@@ -58,11 +71,12 @@ export async function openLedger(deps: LedgerDeps): Promise<Ledger> {
     if (!logs.has(origin))
       throw damaged(folderOf(deps, origin), `it is gone, but a checkpoint of ${size} leaves was signed`)
   }
-  return ledgerOf(deps, logs)
+  return ledgerOf(deps, logs, await openRoot(deps, logs))
 }
 
-function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>): Ledger {
+function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>, root: RootWriter | undefined): Ledger {
   let failure: Error | undefined
+  let isHeld = deps.root?.held === true
   let last: Promise<unknown> = Promise.resolve()
 
   /** One after the other; after a failed write nobody knows what is on the disk, so nothing goes on. */
@@ -95,9 +109,26 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>): Ledger {
         }
         return new Map([...logs.values()].map(({ log }) => [log.origin, log.flushed]))
       }),
-    sign: (durable) => exclusive(() => signLogs(deps, [...logs.values()], durable)),
+    sign: (durable) =>
+      exclusive(async () => {
+        if (isHeld) return
+        const live = [...logs.values()].filter(
+          (each) => !isRootOrigin(each.log.origin) && !isAbandoned(each, deps.root),
+        )
+        await signLogs(deps, live, durable)
+      }),
+    enterRoot: () => exclusive(async () => (isHeld ? undefined : root?.enter([...logs.values()]))),
+    release: () => {
+      isHeld = false
+    },
+    root: () => root?.head(),
+    saveCosigned: (note) => exclusive(async () => root?.saveCosigned(note)),
+    rootProof: async (origin, index) => {
+      const log = logs.get(origin)?.log
+      return log === undefined ? undefined : root?.proof(log, index)
+    },
     close: (origin) => exclusive(async () => logs.get(origin)?.log.close()),
-    logs: () => [...logs.values()].flatMap(logInfo),
+    logs: () => [...logs.values()].flatMap((each) => logInfo(each, deps, root)),
     checkpoint: (origin) => logs.get(origin)?.published?.note,
     async proof(origin, index) {
       const { log, published } = logs.get(origin) ?? {}
@@ -124,28 +155,16 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>): Ledger {
   }
 }
 
-async function flushLog(deps: LedgerDeps, each: SigningLog): Promise<void> {
-  // A crash after each of these leaves a key or a folder without leaves, which the next start takes up.
-  each.key ??= await keyOfNewLog(deps, each.log.origin)
-  if (each.log.flushed === 0) await describeLog(deps, each.log.origin, each.key)
-  await each.log.flush()
-}
-
-async function keyOfNewLog(deps: LedgerDeps, origin: string): Promise<LogKey> {
-  return (await deps.keys.find(origin)) ?? deps.keys.create(origin)
-}
-
-function newLog(deps: LedgerDeps, origin: string): Log {
-  const empty = { size: 0, open: [], tail: [], lastLeaf: undefined }
-  return createLog(origin, createLogFiles(deps.files, folderOf(deps, origin)), empty)
-}
-
-function logInfo({ log, key, published }: SigningLog): readonly LogInfo[] {
+function logInfo(each: SigningLog, deps: LedgerDeps, root: RootWriter | undefined): readonly LogInfo[] {
+  const { log, key, published } = each
   if (key === undefined || published === undefined) return []
-  const { stream, period } = parseOrigin(log.origin)
+  const isRoot = isRootOrigin(log.origin)
+  const { stream, period } = isRoot ? { stream: 'root', period: '' } : parseOrigin(log.origin)
   const closed = log.closed && published.size === log.size
+  const state = isAbandoned(each, deps.root) ? 'abandoned' : closed ? 'closed' : 'open'
+  const cosigned = log.origin === deps.root?.origin ? root?.cosigned() : undefined
   return [
-    { origin: log.origin, vkey: key.vkey, size: published.size, stream, period, state: closed ? 'closed' : 'open' },
+    { origin: log.origin, vkey: key.vkey, size: published.size, stream, period, state, ...(cosigned && { cosigned }) },
   ]
 }
 
@@ -155,6 +174,7 @@ async function findLogs({ files, folder }: LedgerDeps): Promise<readonly string[
   for (let depth = 0; depth < 4; depth++) {
     const below = await Promise.all(
       origins.map(async (origin) => {
+        if (isRootOrigin(origin)) return [origin]
         const names = await files.list(origin === '' ? folder : `${folder}/${origin}`)
         return names.map((name) => (origin === '' ? name : `${origin}/${name}`))
       }),

@@ -1,11 +1,13 @@
 import { equalBytes, parseCheckpoint, parseNote } from '../../verify/index.ts'
 import { AuditError } from '../domain/errors.ts'
+import { isRootOrigin } from '../domain/sealed.ts'
 import { checkDescription } from './describe-log.ts'
 import { createLogFiles, damaged } from './log-files.ts'
 import type { LogKey } from './log-keys.ts'
 import type { Log } from './log.ts'
 import { createLog } from './log.ts'
 import { findDamage, recoverLog } from './recover-log.ts'
+import { readRootEntry } from './root-log.ts'
 import type { LedgerDeps, Published, SigningLog } from './signing-log.ts'
 import { folderOf, signedNote } from './signing-log.ts'
 
@@ -13,7 +15,7 @@ import { folderOf, signedNote } from './signing-log.ts'
 export async function openLog(deps: LedgerDeps, origin: string, signed: Published | undefined): Promise<SigningLog> {
   const folder = folderOf(deps, origin)
   const logFiles = createLogFiles(deps.files, folder)
-  const recovered = await recoverLog(deps.files, logFiles, signed?.size ?? 0)
+  const recovered = await recoverLog(deps.files, logFiles, signed?.size ?? 0, entryTest(origin))
   const log = createLog(origin, logFiles, recovered)
   const key = await deps.keys.find(origin)
   if (key === undefined && (recovered.size > 0 || signed !== undefined)) {
@@ -24,6 +26,11 @@ export async function openLog(deps: LedgerDeps, origin: string, signed: Publishe
   if (signed !== undefined && key !== undefined)
     await checkSigned(deps, log, key, signed, () => findDamage(logFiles, signed.size))
   return { log, key, published: signed && { size: signed.size, note: signed.note } }
+}
+
+/** Undefined: entries are leaves. */
+function entryTest(origin: string): ((entry: Uint8Array) => boolean) | undefined {
+  return isRootOrigin(origin) ? (entry) => readRootEntry(entry) !== undefined : undefined
 }
 
 /** What was signed must follow from the files, and the published file is put right if a crash kept it from being written. */

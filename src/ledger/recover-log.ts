@@ -27,11 +27,17 @@ export interface RecoveredLog {
  * Cuts what a crash left back to what is known to be synced: the bundles below the tail, and the tail. What goes was never
  * said to be flushed, so the journal has it. Throws `damaged`, naming the file and cutting nothing, when something is
  * missing that was flushed. `signed` is the size of the last signed checkpoint: that many leaves were flushed for sure.
+ * `isEntry` knows an entry from zeroes that a crash left.
  */
-export async function recoverLog(files: Files, log: LogFiles, signed: number): Promise<RecoveredLog> {
+export async function recoverLog(
+  files: Files,
+  log: LogFiles,
+  signed: number,
+  isEntry: (entry: Uint8Array) => boolean = isLeaf,
+): Promise<RecoveredLog> {
   // A killed process may have made or renamed a file and never have synced the folder: the disk may not know that name yet.
   await files.syncFolder(log.folder)
-  const tail = await readTail(files, log)
+  const tail = await readTail(files, log, isEntry)
   const size = tail.first + tail.leaves.length
   if (size < signed) throw damaged(tail.path, `it ends at leaf ${size}, but ${signed} were signed`)
   const levels = await checkSizes(files, log, tail.first)
@@ -76,7 +82,7 @@ interface Tail {
   readonly torn: boolean
 }
 
-async function readTail(files: Files, log: LogFiles): Promise<Tail> {
+async function readTail(files: Files, log: LogFiles, isEntry: (entry: Uint8Array) => boolean): Promise<Tail> {
   const path = `${log.folder}/entries.tail`
   const bytes = await files.read(path)
   if (bytes === undefined) return { path, first: 0, leaves: [], framed: new Uint8Array(0), torn: false }
@@ -85,7 +91,7 @@ async function readTail(files: Files, log: LogFiles): Promise<Tail> {
   if (!Number.isSafeInteger(first) || first < 0 || first % TILE_WIDTH !== 0) throw damaged(path, 'its header is wrong')
   const { entries } = parseWholeEntries(bytes.subarray(TAIL_HEADER_BYTES))
   // A crash may also leave zeroes where bytes were not synced: only leaves count.
-  const strange = entries.findIndex((entry) => !isLeaf(entry))
+  const strange = entries.findIndex((entry) => !isEntry(entry))
   const leaves = (strange < 0 ? entries : entries.slice(0, strange)).slice(0, TILE_WIDTH - 1)
   const end = leaves.reduce((sum, each) => sum + 2 + each.length, TAIL_HEADER_BYTES)
   return { path, first, leaves, framed: bytes.subarray(TAIL_HEADER_BYTES, end), torn: end < bytes.length }

@@ -36,6 +36,7 @@ export async function serveLog(
 
 const SMALL_FILES: ReadonlyMap<string, string> = new Map([
   ['checkpoint', 'text/plain; charset=utf-8'],
+  ['checkpoint.cosigned', 'text/plain; charset=utf-8'],
   ['log.json', 'application/json; charset=utf-8'],
   ['log.vkey', 'text/plain; charset=utf-8'],
 ])

@@ -23,6 +23,19 @@ export interface LedgerDeps {
   readonly folder: string
   readonly keys: LogKeys
   readonly checkpoints: SignedCheckpoints
+  /** Left out: no root log is kept. */
+  readonly root?: RootDeps
+}
+
+export interface RootDeps {
+  /** Logs of an earlier generation than this one's that were not closed are abandoned: nothing is signed for them. */
+  readonly origin: string
+  /** Nothing is signed before `Ledger.release`: it is not known yet whether this disk is an old copy. */
+  readonly held: boolean
+  /** The root log of the generation before, and what the witnesses had seen of it; with an origin of a later one. */
+  readonly before?: { readonly origin: string; readonly witnessed: number }
+  /** A cache of which entry holds the newest checkpoint of which log: it can be lost. */
+  readonly places: { load(): unknown; save(value: unknown): void }
 }
 
 export interface Published {
