@@ -1,6 +1,6 @@
 import { type MeshAct, meshActs } from './access-audit-acts.ts'
 import { DEFAULT_SKIPPED_TYPES, type Operation } from './access-audit-words.ts'
-import type { AccessAudit, AccessAuditRule } from './access-audit.ts'
+import { type AccessAudit, type AccessAuditRule, operationsOf } from './access-audit.ts'
 import type { Family } from './family.ts'
 import type { RuleSet } from './rule-set.ts'
 
@@ -117,7 +117,7 @@ function filtersOf(rules: readonly AccessAuditRule[], skipped: ReadonlySet<strin
   const anyType = new Uint32Array(sizeOf(rules))
   const anyMesh = new Uint32Array(sizeOf(rules))
   for (const [n, rule] of rules.entries()) {
-    for (const operation of rule.access) set(bitsIn(operations, operation, rules), n)
+    for (const operation of operationsOf(rule)) set(bitsIn(operations, operation, rules), n)
     for (const type of rule.types) set(bitsIn(types, lower(type), rules), n)
     if (rule.types.length === 0) set(anyType, n)
     set(rule.mesh === undefined ? anyMesh : bitsIn(named, rule.mesh, rules), n)

@@ -3,7 +3,6 @@ import {
   OF_A_MESH,
   OPERATIONS,
   type Operation,
-  OTHER_OPERATIONS,
   RESOURCE_OPERATIONS,
   resourceType,
   typeNames,
@@ -23,8 +22,14 @@ export interface AccessAuditRule {
   readonly types: readonly string[]
   /** Left out: all meshes, and what belongs to none. */
   readonly mesh?: string
-  /** With `accessAll` all there are. */
   readonly access: readonly Operation[]
+  /** All there are, whatever `access` says. */
+  readonly accessAll?: true
+}
+
+/** Which operations a rule is about. */
+export function operationsOf({ access, accessAll }: AccessAuditRule): readonly Operation[] {
+  return accessAll === true ? OPERATIONS : access
 }
 
 export interface ReadAccessAudit {
@@ -180,16 +185,15 @@ function ruleOf(item: Located, path: string, notes: Notes): AccessAuditRule {
     const message = 'accessAll is true, so access is not looked at; say one of the two'
     warn(notes, fields.get('access') ?? item, `${path}.access`, message)
   }
-  const access = all ? OPERATIONS : listed
-  if (access.length === 0 && notes.faults.length === 0)
+  if (!all && listed.length === 0 && notes.faults.length === 0)
     fault(notes, item, path, 'the rule audits nothing: say access: [CREATE, UPDATE, DELETE] or accessAll: true')
-  const isForOthers = access.length > 0 && access.every((each) => !isOfResources(each))
+  const isForOthers = !all && listed.length > 0 && listed.every((each) => !isOfResources(each))
   if (isForOthers && types.length > 0) {
-    const message = `${access.join(', ')} have no resource type, so types has no effect`
+    const message = `types has no effect on ${listed.join(', ')}`
     warn(notes, fields.get('types') ?? item, `${path}.types`, message)
   }
   if (mesh !== undefined) refuseGlobal(types, all ? [] : listed, fields, item, path, notes)
-  return { types, access, ...(mesh !== undefined && { mesh }) }
+  return { types, ...(mesh !== undefined && { mesh }), access: listed, ...(all && { accessAll: true }) }
 }
 
 /** `mesh` can only be used with what belongs to a mesh, and Mesh itself: the rule would never match. */
@@ -203,9 +207,9 @@ function refuseGlobal(
 ): void {
   const at = fields.get('mesh') ?? item
   const global = types.filter((name) => name !== 'Mesh' && resourceType(name)?.scope === 'global')
-  if (global.length > 0) fault(notes, at, `${path}.mesh`, `${global.join(', ')} belong to no mesh; leave mesh out`)
+  if (global.length > 0) fault(notes, at, `${path}.mesh`, `there is no mesh for ${global.join(', ')}; leave mesh out`)
   const others = listed.filter((each) => !isOfResources(each) && each !== OF_A_MESH)
-  if (others.length > 0) fault(notes, at, `${path}.mesh`, `${others.join(', ')} belong to no mesh; leave mesh out`)
+  if (others.length > 0) fault(notes, at, `${path}.mesh`, `there is no mesh for ${others.join(', ')}; leave mesh out`)
 }
 
 function isOfResources(operation: Operation): boolean {
@@ -337,8 +341,9 @@ export interface Unmatched {
 export function neverMatching(audits: readonly AccessAudit[]): readonly Unmatched[] {
   return audits.flatMap(({ name, rules }): readonly Unmatched[] => {
     if (rules.length === 0) return [{ name, message: `AccessAudit ${name} has no rules and audits nothing` }]
-    return rules.flatMap(({ types, access }, rule) => {
-      const isByTypes = access.every((each) => !OTHER_OPERATIONS.some((other) => other === each))
+    return rules.flatMap((each, rule) => {
+      const { types } = each
+      const isByTypes = operationsOf(each).every(isOfResources)
       const isKnown = types.length === 0 || types.some((type) => resourceType(type)?.name === type)
       if (!isByTypes || isKnown) return []
       const message = `rule ${rule + 1} of AccessAudit ${name} is about ${types.join(', ')}, which nothing is that is known`
