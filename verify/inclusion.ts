@@ -52,7 +52,8 @@ export function assertHash(hash: Uint8Array): void {
   if (hash.length !== HASH_BYTES) throw new VerifyError('malformed', `a hash of ${hash.length} bytes`)
 }
 
-function inclusionRanges(index: number, size: number): readonly LeafRange[] {
+/** The ranges whose hashes make a path, in its order. */
+export function inclusionRanges(index: number, size: number): readonly LeafRange[] {
   if (!(index >= 0 && index < size)) throw new RangeError(`leaf ${index} is not among the first ${size}`)
   const siblings: LeafRange[] = []
   let from = 0
