@@ -11,7 +11,7 @@ const covered: readonly ErasedBlock[] = [9, 10, 100].flatMap((index) => [
 
 test('the root is that of the tree over the sorted lines, whatever order they came in', () => {
   const sorted = [10, 100, 9].flatMap((index) =>
-    ['actor', 'original'].map((block) => `acme/n1/default/2026-11\0${index}\0${block}`),
+    ['actor', 'original'].map((block) => `acme/n1/default/2026-11\u0000${index}\u0000${block}`),
   )
   const leaf = (line: string) => sha256(Buffer.from(`\0${line}`))
   const node = (a: Uint8Array, b: Uint8Array) => sha256(Buffer.concat([Buffer.of(1), a, b]))
@@ -36,5 +36,5 @@ test('each block that is covered can be proved, and no other', async () => {
 
 test('a block cannot be erased twice by one record', () => {
   expect(() => erasureRoot(sha256, [covered[0]!, covered[0]!])).toThrow('is erased twice')
-  expect(erasureLine(covered[0]!)).toBe('acme/n1/default/2026-11\0009\0actor')
+  expect(erasureLine(covered[0]!)).toBe('acme/n1/default/2026-11\u00009\u0000actor')
 })

@@ -30,13 +30,13 @@ export function checkHidden(
     for (const { index, leaf, blocks, missing } of disclosed) {
       if (leaf.s !== '_log') {
         events += 1
-        for (const { block } of blocks) count(shown, block)
+        for (const { block } of blocks) countIn(shown, block)
       }
       for (const block of missing) {
         const record = erased?.get(erasureLine({ log: origin, index, block }))
         const reason = record === undefined ? reasonFor(manifest, block, leaf.s === '_log') : undefined
-        if (record !== undefined) count(byRecord, record)
-        else if (reason !== undefined) count(hidden, `${block}: ${reason}`)
+        if (record !== undefined) countIn(byRecord, record)
+        else if (reason !== undefined) countIn(hidden, `${block}: ${reason}`)
         else withheld.push(`${block} of leaf ${countText(index)} of ${origin}`)
       }
     }
@@ -108,6 +108,6 @@ function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from({ length: hex.length / 2 }, (_, n) => Number.parseInt(hex.slice(2 * n, 2 * n + 2), 16))
 }
 
-function count<K>(counts: Map<K, number>, key: K): void {
+function countIn<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
