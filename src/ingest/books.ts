@@ -1,4 +1,5 @@
 import { type Accounting, addAccounting, NOTHING } from '../domain/accounting.ts'
+import { type HourAccount, Hours, type HoursSnapshot } from './hours.ts'
 import type { EpochNumber, PayloadHeader } from './payload.ts'
 
 /** What the frames so far add up to: kept in memory, saved before a journal file goes, rebuilt from both at start. */
@@ -19,6 +20,8 @@ export interface BooksSnapshot {
   readonly lastRecords?: Readonly<Record<string, number>>
   /** By source or way: of the records received, those that came from what was rejected before. */
   readonly replayed?: Readonly<Record<string, number>>
+  /** Accounts by hour, of those that may still grow or were not saved by themselves. */
+  readonly hours?: HoursSnapshot
 }
 
 /** Source of the ledger's own leaves: not a source, so not in the accounts. */
@@ -37,6 +40,7 @@ export class Books {
   readonly #ways: Map<string, Accounting>
   readonly #lastRecords: Map<string, number>
   readonly #replayed: Map<string, number>
+  readonly #hours: Hours
 
   constructor(saved?: BooksSnapshot) {
     this.#frame = saved?.frame ?? 0
@@ -48,6 +52,7 @@ export class Books {
     this.#ways = new Map(Object.entries(saved?.ways ?? {}))
     this.#lastRecords = new Map(Object.entries(saved?.lastRecords ?? {}))
     this.#replayed = new Map(Object.entries(saved?.replayed ?? {}))
+    this.#hours = new Hours(saved?.hours)
   }
 
   /** Enters a frame. One that is in the books already is passed over, so a replay may begin anywhere before. */
@@ -58,6 +63,7 @@ export class Books {
     if (header.system === 'log.closed' && header.log !== undefined) this.#logs.delete(header.log)
     if (header.source === SYSTEM_SOURCE) return
     this.#sources.set(header.source, addAccounting(this.of(header.source), header.accounting))
+    this.#hours.enter(header.source, header.received, header.accounting)
     if (header.cursor !== undefined) this.#cursors.set(header.way ?? header.source, header.cursor)
     this.#note(header)
     for (const [epoch, n] of header.numbers ?? []) this.#number(header.source, epoch, n)
@@ -134,6 +140,16 @@ export class Books {
     return this.#sources
   }
 
+  /** By source and hour, oldest first: of all hours that were not forgotten. */
+  get hours(): readonly HourAccount[] {
+    return this.#hours.list()
+  }
+
+  /** Lets go of hours before that one: they are saved elsewhere. */
+  forgetHours(before: number): void {
+    this.#hours.forget(before)
+  }
+
   /** Events by source in a log since it was opened. */
   inLog(log: string): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#logs.get(log) ?? [])
@@ -150,6 +166,7 @@ export class Books {
       ways: Object.fromEntries(this.#ways),
       lastRecords: Object.fromEntries(this.#lastRecords),
       replayed: Object.fromEntries(this.#replayed),
+      hours: this.#hours.snapshot(),
     }
   }
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
 import { type RecordSlice, receiptOf, slicesOf } from './batch.ts'
 import { type Books, SYSTEM_SOURCE } from './books.ts'
+import { byHour, hourOf } from './hours.ts'
 import { decide, type DecidedPart } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
@@ -92,6 +93,8 @@ export function createWriter(deps: WriterDeps): Writer {
   let lastReceived = books.received
   /** By source, milliseconds that its clock is ahead of ours, as measured last. */
   const clockOffsets = new Map<string, number>()
+  /** Hours before this one were told by a heartbeat after they had ended. */
+  let closedHours = -Infinity
 
   /** Receive time never goes backwards, whatever the clock does. */
   function receive(): number {
@@ -250,10 +253,10 @@ export function createWriter(deps: WriterDeps): Writer {
   /** It says which rules everything before it was judged by, or an earlier one: they are asked for as it takes its place. */
   function beatIn(log: OpenLog, received: number): Promise<Position> {
     const { hash: rules } = deps.rules.current()
-    return system(log, received, 'heartbeat', async () => heartbeat(log, rules))
+    return system(log, received, 'heartbeat', async () => heartbeat(log, received, rules))
   }
 
-  function heartbeat(log: OpenLog, rules: string): JsonObject {
+  function heartbeat(log: OpenLog, received: number, rules: string): JsonObject {
     const note = deps.checkpoint(log.origin)
     log.grown = 0
     log.beaten = lastReceived
@@ -265,10 +268,19 @@ export function createWriter(deps: WriterDeps): Writer {
       ...aboutSenders(log.stream === TRAIL_STREAM ? [...books.sources.keys()] : Object.keys(sources)),
       ...(log.stream === TRAIL_STREAM && {
         accounting: JSON.parse(JSON.stringify(Object.fromEntries(books.sources))) as JsonObject,
+        hours: hoursToTell(received),
         // This one too, also where it is about to end.
         logs: Object.fromEntries([log, ...logs.open].map((each) => [each.origin, each.next])),
       }),
     }
+  }
+
+  /** The hour that it is and, once, those that have ended since the last one, as they are now for good. */
+  function hoursToTell(received: number): JsonObject {
+    const told = books.hours.filter(({ hour }) => hour >= closedHours)
+    closedHours = hourOf(received)
+    // Numbers by words: what is plain data is JSON.
+    return JSON.parse(JSON.stringify(byHour(told))) as JsonObject
   }
 
   /** Of those that number their records, or whose clock was measured. */

@@ -1,6 +1,7 @@
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Closers } from './closers.ts'
+import { type HourAccount, hourOf } from '../ingest/hours.ts'
 import { BOOKS, type Foundation } from './foundation.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -8,6 +9,8 @@ const BEAT_MS = 10_000
 const TRIM_MS = 15_000
 /** Frames younger than the duplicate window stay, since it is rebuilt from them. */
 const WINDOW_MS = 600_000
+/** 45 days. */
+const KEPT_HOURS = 45 * 24
 
 export interface UpkeepDeps {
   readonly foundation: Foundation
@@ -25,6 +28,7 @@ export async function startUpkeep(
   const { journal, memory, state } = foundation
   const { writer, admission } = pipeline
   const ended = new AbortController()
+  const savedHours = new WeakSet<object>()
   await writer.beat('start')
   await state.pendingTrail.drain((event) => writer.trail(event))
   // What it would have made durable never will be, so nobody may wait for it.
@@ -49,11 +53,24 @@ export async function startUpkeep(
   /** A journal file goes when ledger and store have it and it is older than the duplicate window. */
   async function trim(): Promise<void> {
     const snapshot = memory.books.snapshot()
+    const { hours } = memory.books
     // Frames that are in the snapshot but not durable yet may never have been: wait for them.
     await durableUpTo(journal, snapshot.frame, ended.signal)
     if (ended.signal.aborted) return
+    // A crash between the two: the frames behind the older books bring the same hours to where they were.
+    saveHours(hours, hourOf(snapshot.received))
     state.snapshots.save(BOOKS, snapshot)
     await journal.trim(pipeline.passedFeed(), clock.now() - WINDOW_MS)
+  }
+
+  /** Accounts are never changed but replaced: one that was saved need not be saved again. */
+  function saveHours(hours: readonly HourAccount[], now: number): void {
+    const unsaved = hours.filter(({ accounting }) => !savedHours.has(accounting))
+    state.hourAccounts.save(unsaved)
+    for (const { accounting } of unsaved) savedHours.add(accounting)
+    state.hourAccounts.forget(now - KEPT_HOURS)
+    // The hour before this one is told once more, by the first heartbeat after it.
+    memory.books.forgetHours(now - 1)
   }
 }
 

@@ -8,6 +8,7 @@ import { type AdminLinks, createAdminLinks } from './admin-links.ts'
 import { type Approvals, createApprovals } from './approvals.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
+import { createHourAccounts, type HourAccounts } from './hour-accounts.ts'
 import { type Install, settleInstall } from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
 import { createRuleVersions, type RuleVersions } from './rule-versions.ts'
@@ -27,6 +28,7 @@ export interface State {
   readonly pendingTrail: PendingTrail
   readonly approvals: Approvals
   readonly ruleVersions: RuleVersions
+  readonly hourAccounts: HourAccounts
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -60,6 +62,7 @@ export function openState(options: StateOptions): State {
       pendingTrail: createPendingTrail(database),
       approvals: createApprovals(database),
       ruleVersions: createRuleVersions(database),
+      hourAccounts: createHourAccounts(database),
       close: () => database.close(),
     }
   } catch (error) {
@@ -123,6 +126,9 @@ const MIGRATIONS: readonly string[] = [
      revision INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, since INTEGER NOT NULL, by_whom TEXT NOT NULL,
      approval TEXT
    ) STRICT;`,
+  `CREATE TABLE hour_accounts (
+     source TEXT NOT NULL, hour INTEGER NOT NULL, accounting TEXT NOT NULL, PRIMARY KEY (source, hour)
+   ) STRICT, WITHOUT ROWID;`,
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {
