@@ -61,6 +61,9 @@ export function memoryReads(events: () => readonly AuditEvent[]): Reads {
       const feed = rows.length > limit ? (page.at(-1)?.feed ?? asOf) : asOf
       return { events: page.map(({ event }) => asSeen(event, visibility)), feed }
     },
+    matches: async () => [],
+    ownLeaves: async () => [],
+    packed: async () => ({ rows: [] }),
     firstTime: async () => Math.min(...events().map((event) => Date.parse(event['@timestamp']))),
     hasEvents: async () => events().length > 0,
     countsByLog: async () => new Map([['acme/n1/default/2026-11', events().length]]),

@@ -39,7 +39,7 @@ export function addProofRoute(app: FastifyInstance, deps: ApiDeps): void {
 }
 
 /** Salts and hashes of an event's blocks (docs/ledger.md, Blocks), from its subject keys. */
-function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
+export function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
   return (event) => {
     const keys = subjectKeys([event.actorKey, event.targetKey])
     const id = parseLeaf(event.leaf).id

@@ -15,6 +15,7 @@ import type {
   Reads,
   SealedAnswer,
 } from './reads.ts'
+import { matches, ownLeaves, packed } from './packed.ts'
 import { eventOf, sealedOf, STORED_ROW } from './row.ts'
 import type { StoredRow } from './row.ts'
 import { summarize } from './summary.ts'
@@ -36,6 +37,10 @@ export function createReads(connection: Connection): Reads {
       const row = await rowOf(connection, id, visibility, options)
       return row && disclosed(row, visibility, commit)
     },
+    matches: (run, visibility, signal) => matches(connection, run, visibility, signal),
+    ownLeaves: (log, visibility, signal) => ownLeaves(connection, log, visibility, signal),
+    packed: (request, visibility, commit, signal) =>
+      fitting(request.limit, (limit) => packed(connection, { ...request, limit }, visibility, commit, signal)),
     async firstTime(visibility, signal) {
       const { sql, values } = eventsFor(undefined, visibility)
       const earliest = `SELECT toUnixTimestamp64Milli(min(t)) AS first_ms, count() AS matches FROM ${table} WHERE ${sql}`

@@ -24,6 +24,12 @@ export interface Reads {
    * block's commitment. `commit` is given the whole event to compute them; nothing else of a hidden block leaves the store.
    */
   sealed(id: string, visibility: Visibility, commit: Commit, options?: GetOptions): Promise<SealedAnswer | undefined>
+  /** Where the events that match stand, by log: what an evidence pack is about. */
+  matches(run: Run, visibility: Visibility, signal?: AbortSignal): Promise<readonly LogMatches[]>
+  /** The leaves in which a log speaks of itself, in their order. */
+  ownLeaves(log: string, visibility: Visibility, signal?: AbortSignal): Promise<readonly LogLeaf[]>
+  /** What an evidence pack shows of one log, as `sealed` does of one event, in the order of its leaves. */
+  packed(request: PackedRequest, visibility: Visibility, commit: Commit, signal?: AbortSignal): Promise<PackedAnswer>
   /** For the live tail: matching events behind a feed number, in feed order, together with how far was looked. */
   after(request: AfterRequest, visibility: Visibility, signal?: AbortSignal): Promise<AfterAnswer>
   /** Time of the earliest event that this reader may see, in milliseconds since 1970. */
@@ -124,6 +130,37 @@ export interface SealedAnswer {
   readonly index: number
   readonly blocks: readonly DisclosedBlock[]
   readonly commitments: readonly string[]
+}
+
+export interface LogMatches {
+  readonly log: string
+  readonly events: number
+  /** Index of the first and of the last of them. */
+  readonly first: number
+  readonly last: number
+}
+
+export interface LogLeaf {
+  readonly index: number
+  readonly action: string
+  /** Milliseconds since 1970. */
+  readonly receivedMs: number
+}
+
+export interface PackedRequest {
+  readonly log: string
+  /** Leaves from..to, end exclusive. */
+  readonly from: number
+  readonly to: number
+  readonly limit: number
+  /** Which of them: events of a run, or what the log says of itself. */
+  readonly run: Run | 'own leaves'
+}
+
+export interface PackedAnswer {
+  readonly rows: readonly SealedAnswer[]
+  /** Where the next page begins, when there may be more. */
+  readonly next?: number
 }
 
 export interface AfterRequest {

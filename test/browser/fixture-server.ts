@@ -272,6 +272,9 @@ function readsOf(stored: readonly Sealed[]): Reads {
     },
     firstTime: async () => (stored.length === 0 ? undefined : Math.min(...stored.map(({ timeUs }) => timeUs / 1000))),
     hasEvents: async () => stored.length > 0,
+    matches: async () => [],
+    ownLeaves: async () => [],
+    packed: async () => ({ rows: [] }),
     countsByLog: async () => new Map([[LOG, stored.length]]),
   }
 }
