@@ -43,7 +43,7 @@ export function ruleEntries(set: RuleSet): readonly RuleEntry[] {
       ...(each.shadow === true && { shadow: each.shadow }),
     })),
     ...set.defaultMasksOff.map((name) => ({
-      name: `secret/${name}`,
+      name,
       family: 'default-mask' as const,
       text: 'switched off',
     })),

@@ -3,12 +3,16 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml'
 import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
+import { nearest } from '../domain/nearest.ts'
 import type { Period } from '../ingest/logs.ts'
 import { parseStrict } from '../lib/strict.ts'
 import type { TlsFiles } from '../lib/tls.ts'
+import type { CategoriesFlag } from '../rules/categories.ts'
+import { type ExpressionRule, parseExpressionRules } from '../rules/expressions.ts'
 import { name, tls } from '../sources/config.ts'
 import { parseSource, type SourceConfig } from '../sources/kinds.ts'
 import { forwardTo, type ForwardToConfig } from './forward-config.ts'
+import { readRuleFiles, type RulesRead } from './rule-files.ts'
 
 /** What `whodid.yaml` says, every key optional. Paths are absolute here. */
 export interface Config {
@@ -31,6 +35,12 @@ export interface Config {
   readonly rejected?: { readonly maxBytes?: number; readonly keepMs?: number }
   /** Of `whodid forward` alone. */
   readonly forward?: ForwardToConfig
+  /** Where it was read. */
+  readonly file?: string
+  /** How many people a held change takes. Left out: `single`. */
+  readonly approvals?: 'single'
+  /** All rules of all files. Left out: none. */
+  readonly rules?: RulesRead
 }
 
 interface StreamConfig {
@@ -41,6 +51,8 @@ interface StreamConfig {
 
 export interface ConfigOverrides {
   readonly file?: string
+  /** `--audit_log_excluded_categories`, in their order. */
+  readonly categoryFlags?: readonly CategoriesFlag[]
   readonly data?: string
   readonly listen?: string
 }
@@ -86,11 +98,25 @@ const file = z.strictObject({
     })
     .exactOptional(),
   streams: z.array(stream).exactOptional(),
+  approvals: z.enum(['single'], 'single is the one setting until people sign in').exactOptional(),
+  resources: z.string().min(1).exactOptional(),
+  excludedCategories: z.array(z.string().max(100)).max(100).exactOptional(),
+  include: z
+    .strictObject({ kmesh: z.string().min(1).exactOptional(), engflow: z.string().min(1).exactOptional() })
+    .exactOptional(),
+  masks: z.strictObject({ off: z.array(z.string().max(100)).max(100) }).exactOptional(),
   // Each is parsed strictly by its kind.
   sources: z.array(z.unknown()).exactOptional(),
+  // By their own parser.
+  rules: z.array(z.unknown()).exactOptional(),
 })
 
-type FileConfig = Omit<z.infer<typeof file>, 'sources'> & { readonly sources: readonly SourceConfig[] }
+type FileConfig = Omit<z.infer<typeof file>, 'sources' | 'rules'> & {
+  readonly sources: readonly SourceConfig[]
+  readonly rules: readonly ExpressionRule[]
+  /** `FILE:LINE:COLUMN` of a dotted path. */
+  readonly at: (path: string) => string
+}
 
 /**
  * Reads the configuration file (`./whodid.yaml` if there) and what the command line overrides. Throws `invalid_config`
@@ -98,7 +124,7 @@ type FileConfig = Omit<z.infer<typeof file>, 'sources'> & { readonly sources: re
  */
 export function loadConfig(overrides: ConfigOverrides): Config {
   const path = overrides.file ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined)
-  const said: FileConfig = path === undefined ? { sources: [] } : parseFile(path)
+  const said: FileConfig = path === undefined ? { sources: [], rules: [], at: (key) => key } : parseFile(path)
   const base = path === undefined ? process.cwd() : dirname(resolve(path))
   const at = (relative: string): string => (isAbsolute(relative) ? relative : join(base, relative))
   // --data is relative to the working folder, everything in the file to the file.
@@ -108,7 +134,9 @@ export function loadConfig(overrides: ConfigOverrides): Config {
         ? resolve(DEFAULT_DATA)
         : at(said.data)
       : resolve(overrides.data)
-  const sources = said.sources.map((source) => withPaths(source, at))
+  const written = said.sources.map((source) => withPaths(source, at))
+  const rules = readRules(said, written, at, overrides.categoryFlags ?? [])
+  const sources = written.map((source) => withPolicy(source, rules, at))
   refuseTwice('source', sources)
   refuseTwoReaders(sources)
   refuseTwice('stream', said.streams ?? [])
@@ -126,7 +154,55 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     ...(said.journal !== undefined && { journalBytes: said.journal.maxBytes }),
     ...(said.rejected !== undefined && { rejected: rejectedOf(said.rejected) }),
     ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
+    ...(path !== undefined && { file: resolve(path) }),
+    ...(said.approvals !== undefined && { approvals: said.approvals }),
+    rules,
   }
+}
+
+function readRules(
+  said: FileConfig,
+  sources: readonly SourceConfig[],
+  at: (relative: string) => string,
+  flags: readonly CategoriesFlag[],
+): RulesRead {
+  const { rules, resources, include, excludedCategories, masks } = said
+  const policyFiles = sources.flatMap(({ policy }) => (policy !== undefined && isFile(policy) ? [at(policy)] : []))
+  const config = {
+    rules,
+    ...(resources !== undefined && { resources: at(resources) }),
+    ...(include !== undefined && {
+      include: Object.fromEntries(Object.entries(include).map(([key, each]) => [key, at(each)])),
+    }),
+    ...(excludedCategories !== undefined && { excludedCategories }),
+    ...(masks !== undefined && { masks }),
+  }
+  return readRuleFiles({ config, at: said.at, policyFiles: [...new Set(policyFiles)], flags })
+}
+
+/** A policy is called by its name, or by a file that holds it. */
+function isFile(policy: string): boolean {
+  return /\.(ya?ml|json)$/.test(policy)
+}
+
+/** With the name of its policy, where there is one of that name. */
+function withPolicy(
+  source: SourceConfig,
+  { rules, policyNames }: RulesRead,
+  at: (path: string) => string,
+): SourceConfig {
+  if (source.policy === undefined) return source
+  const policy = isFile(source.policy) ? (policyNames.get(at(source.policy)) ?? source.policy) : source.policy
+  const known = Object.keys(rules.set.kubernetesPolicies)
+  if (known.includes(policy)) return { ...source, policy }
+  const meant = nearest(policy, known)
+  const hint =
+    meant === undefined
+      ? 'put the policy into the folder of resources, or name its file: policy: FILE.yaml'
+      : `did you mean ${meant}?`
+  throw new AuditError('invalid_config', `source ${source.name} names the policy ${policy}, which there is not`, {
+    hint,
+  })
 }
 
 function isOrigin(text: string): boolean {
@@ -169,8 +245,13 @@ function parseFile(path: string): FileConfig {
     throw new AuditError('invalid_config', `${position(lines, path, broken.pos[0])}: ${broken.message}`)
   }
   try {
-    const { sources = [], ...said } = parseStrict(file, toPlain(document, path) ?? {}, path)
-    return { ...said, sources: sources.map((each, n) => placed(['sources', n], () => parseSource(each))) }
+    const { sources = [], rules = [], ...said } = parseStrict(file, toPlain(document, path) ?? {}, path)
+    return {
+      ...said,
+      sources: sources.map((each, n) => placed(['sources', n], () => parseSource(each))),
+      rules: parseExpressionRules(rules),
+      at: (dotted) => where(document, lines, path, dotted),
+    }
   } catch (error) {
     throw error instanceof AuditError ? withPositions(error, document, lines, path) : error
   }

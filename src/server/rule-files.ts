@@ -1,0 +1,105 @@
+import { basename, extname } from 'node:path'
+
+import { AuditError } from '../domain/errors.ts'
+import { nearest } from '../domain/nearest.ts'
+import { afterFlags, type CategoriesFlag, flagsOfFile, parseExcludedCategories } from '../rules/categories.ts'
+import { DEFAULT_MASKS } from '../rules/default-masks-names.ts'
+import type { ExpressionRule } from '../rules/expressions.ts'
+import type { FileRules } from '../rules/rule-layers.ts'
+import { noResources, readFolder, readResourceFile, readText, type Resources } from './resources.ts'
+
+/** What the configuration says of rules; paths are absolute. */
+export interface RuleConfig {
+  readonly rules?: readonly ExpressionRule[]
+  readonly resources?: string
+  readonly excludedCategories?: readonly string[]
+  readonly include?: RuleInclude
+  readonly masks?: { readonly off: readonly string[] }
+}
+
+/** Files of other systems that hold rules among other things. */
+export interface RuleInclude {
+  /** The configuration of a control plane of Kong Mesh: its `access.audit`. */
+  readonly kmesh?: string
+  /** A flags file of EngFlow: its `--audit_log_excluded_categories`. */
+  readonly engflow?: string
+}
+
+export interface RulesRead {
+  readonly rules: FileRules
+  /** Files and folders that they come from: what is looked at for changes. */
+  readonly watched: readonly string[]
+  /** Policies by the files that sources name. */
+  readonly policyNames: ReadonlyMap<string, string>
+}
+
+export interface RulesAsked {
+  readonly config: RuleConfig
+  /** How messages name the configuration, with what stands where in it. */
+  readonly at: (path: string) => string
+  /** Files of policies that sources name. */
+  readonly policyFiles: readonly string[]
+  /** Of the command line, over what the files say. */
+  readonly flags: readonly CategoriesFlag[]
+}
+
+/** Reads all rules that files hold. Throws `invalid_config` with file, line and column. */
+export function readRuleFiles({ config, at, policyFiles, flags }: RulesAsked): RulesRead {
+  const { rules = [], resources, excludedCategories = [], include = {}, masks } = config
+  const found = noResources()
+  for (const [n, rule] of rules.entries()) found.origins.set(`rule/${rule.name}`, at(`rules.${n}`))
+  found.expressions.push(...rules)
+  if (resources !== undefined) readFolder(resources, found)
+  const policyNames = new Map(policyFiles.map((file) => [file, policyIn(file, found)]))
+  const flagged = include.engflow === undefined ? [] : flagsOfFile(readText(include.engflow), include.engflow)
+  const listed = parseExcludedCategories(excludedCategories, at('excludedCategories'))
+  const excluded = afterFlags(listed, [...flagged, ...flags])
+  const where = [...flagged, ...flags].at(-1)?.where ?? at('excludedCategories')
+  for (const word of excluded) found.origins.set(`category/${word}`, where)
+  const off = (masks?.off ?? []).map((name, n) => maskOf(name, at(`masks.off.${n}`)))
+  for (const [n, name] of off.entries()) found.origins.set(name, at(`masks.off.${n}`))
+  return {
+    rules: {
+      set: {
+        kubernetesPolicies: Object.fromEntries(found.policies),
+        accessAudits: found.accessAudits,
+        excludedCategories: excluded,
+        expressions: found.expressions,
+        defaultMasksOff: [...new Set(off)].toSorted(),
+      },
+      origins: Object.fromEntries(found.origins),
+      warnings: found.warnings,
+    },
+    watched: [
+      ...(resources === undefined ? [] : [resources]),
+      ...policyFiles,
+      ...Object.values(include),
+      ...found.files,
+    ],
+    policyNames,
+  }
+}
+
+/** The one policy of a file; one that lies in the folder of resources too is read once. */
+function policyIn(file: string, into: Resources): string {
+  if (!into.files.includes(file)) readResourceFile(file, into)
+  const names = [...into.origins].flatMap(([name, where]) =>
+    name.startsWith('policy/') && where.startsWith(`${file}:`) ? [name.slice('policy/'.length)] : [],
+  )
+  const [name] = names
+  if (name !== undefined && names.length === 1) return name
+  const hint = `name the policy itself: policy: ${name ?? basename(file, extname(file))}`
+  throw new AuditError('invalid_config', `${file} holds ${names.length} policies, not one`, { hint })
+}
+
+/** With or without its `secret/`. */
+function maskOf(name: string, where: string): string {
+  const wanted = name.startsWith('secret/') ? name : `secret/${name}`
+  const found = DEFAULT_MASKS.find((each) => each === wanted)
+  if (found !== undefined) return found
+  const meant = nearest(wanted, DEFAULT_MASKS)
+  const hint =
+    meant === undefined ? `known: ${DEFAULT_MASKS.join(', ')}` : `did you mean ${meant.slice('secret/'.length)}?`
+  const message = `there is no default mask ${name}`
+  throw new AuditError('invalid_config', `${where}: ${message}; ${hint}`, { hint, faults: [{ path: where, message }] })
+}
