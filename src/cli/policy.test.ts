@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { ran } from '../../test/a-command.ts'
+import { aServer } from '../../test/a-server.ts'
+import { fullRecord } from '../../test/policy-records.ts'
 
 let folder: string
 let file: string
@@ -83,4 +85,40 @@ test('a file that cannot be read is named, with the place of what is wrong', asy
   expect(wrong.code).toBe(1)
   expect(wrong.err).toMatch(/wrong\.yaml:4:12: rules\[0\]\.level: there is no such level/)
   expect(wrong.err).toMatch(/wrong\.yaml:5:25: rules\[1\]\.users: must be a list/)
+})
+
+test('lint asks a server what each rule would make of the events of the last day', async () => {
+  const secret = join(folder, 'token')
+  writeFileSync(secret, 'a-token-of-the-cluster')
+  const source = { name: 'prod-1', kind: 'kubernetes-webhook' as const, token: { file: secret } }
+  const server = await aServer({ config: { sources: [source] } })
+  const items = ['ada', 'bob', 'eve'].map((user) => {
+    const record = fullRecord(
+      { user, groups: [], verb: 'get', target: { kind: 'path', path: '/api' } },
+      'ResponseComplete',
+    )
+    return { ...record, auditID: user, stageTimestamp: new Date().toISOString() }
+  })
+  const body = JSON.stringify({ kind: 'EventList', items })
+  const sent = { 'content-type': 'application/json', authorization: 'Bearer a-token-of-the-cluster' }
+  expect((await server.call('POST', '/in/prod-1', body, sent)).status).toBe(200)
+  await server.find('event.dataset:kubernetes.audit', 3)
+  const rules = fileOf('volume.yaml', '- { level: None, users: [bob] }\n- { level: Metadata, users: [ada] }')
+
+  const { code, out, err } = await policy('lint', rules, '--volume', '--data', server.data)
+  expect(code).toBe(0)
+  expect(out).toMatch(
+    /^RULE +LEVEL +KEPT +BYTES +DROPPED\n1 +None +0 +0 +1\n2 +Metadata +1 +\d{3} +0\nnone +None +0 +0 +1\n$/m,
+  )
+  expect(err).toContain('volume of 3 stored Kubernetes events of the last day\n')
+  const json = await policy('lint', rules, '--volume', '--data', server.data, '-o', 'json')
+  expect(JSON.parse(json.out)).toMatchObject({
+    volume: { events: 3, isPart: false, rules: [{ rule: 1, dropped: 1 }, {}, {}] },
+  })
+})
+
+test('lint says that no server runs where volumes are asked for', async () => {
+  const { code, err } = await policy('lint', file, '--volume', '--data', folder)
+  expect(code).toBe(1)
+  expect(err).toContain('no server runs on')
 })

@@ -8,11 +8,13 @@ import { type LintFinding, lintKubernetesPolicy } from '../rules/kubernetes-poli
 import type { PolicyRequest } from '../rules/kubernetes-policy-match.ts'
 import { type KubernetesPolicy, parseKubernetesPolicy } from '../rules/kubernetes-policy.ts'
 import { escapeTerminal } from '../lib/text.ts'
+import { findServer } from './client.ts'
 import type { Io } from './io.ts'
-import { type OutputFormat, outputOption } from './options.ts'
+import { type OutputFormat, type ServerOptions, addServerOptions, outputOption } from './options.ts'
 import { jsonText, print, tableText } from './output.ts'
+import { volumeOfStored, volumeRemarks, volumeText } from './policy-volume.ts'
 
-/** `whodid policy k8s lint|explain`: needs no server. */
+/** `whodid policy k8s lint|explain`: needs no server, but for volumes. */
 export function policyCommand(io: Io): Command {
   const kubernetes = new Command('k8s')
     .description('audit policies of Kubernetes')
@@ -21,26 +23,35 @@ export function policyCommand(io: Io): Command {
   return new Command('policy').description('policies of other systems, read as they read them').addCommand(kubernetes)
 }
 
-interface LintOptions {
+interface LintOptions extends ServerOptions {
   readonly strict?: true
+  readonly volume?: true
   readonly output: OutputFormat
 }
 
 function lintCommand(io: Io): Command {
-  return new Command('lint')
+  const command = new Command('lint')
     .description('say what is wrong in a policy, or hardly meant; ends with 1 when a part of it has no effect')
     .argument('<file>', 'a policy of audit.k8s.io/v1')
     .option('--strict', 'end with 1 for warnings too')
+    .option('--volume', 'say also what each rule would make of the events of the last day; --url alone says so too')
     .addOption(outputOption(['table', 'json']))
-    .action(async (file: string, { strict, output }: LintOptions) => {
-      const policy = readPolicy(file)
-      const findings = lintKubernetesPolicy(policy)
-      await print(io, output === 'json' ? `${jsonText({ file, findings }, 2)}\n` : findingsText(file, findings, io))
-      const errors = findings.filter(({ severity }) => severity === 'error').length
-      const sum = `${policy.rules.length} rules, ${errors} errors, ${findings.length - errors} warnings`
-      if (errors === 0 && (strict === undefined || findings.length === 0)) return io.err(`${sum}\n`)
-      throw new AuditError('invalid_config', `${file}: ${sum}`)
-    })
+  return addServerOptions(command).action(async (file: string, options: LintOptions) => {
+    const policy = readPolicy(file)
+    const findings = lintKubernetesPolicy(policy)
+    const asksVolume = options.volume === true || options.url !== undefined
+    const volume = asksVolume ? await volumeOfStored(findServer(options, io), policy, io) : undefined
+    if (options.output === 'json') await print(io, `${jsonText({ file, findings, volume }, 2)}\n`)
+    else {
+      await print(io, findingsText(file, findings, io))
+      if (volume !== undefined) await print(io, `${findings.length > 0 ? '\n' : ''}${volumeText(volume, io)}`)
+    }
+    if (volume !== undefined) io.err(volumeRemarks(volume))
+    const errors = findings.filter(({ severity }) => severity === 'error').length
+    const sum = `${policy.rules.length} rules, ${errors} errors, ${findings.length - errors} warnings`
+    if (errors === 0 && (options.strict === undefined || findings.length === 0)) return io.err(`${sum}\n`)
+    throw new AuditError('invalid_config', `${file}: ${sum}`)
+  })
 }
 
 function findingsText(file: string, findings: readonly LintFinding[], io: Io): string {

@@ -2,10 +2,9 @@ import type { DecodedEvent } from '../formats/format.ts'
 import { stringIn } from '../formats/loose.ts'
 import type { Family, Noted, Ruling } from './family.ts'
 import { compileKubernetesPolicy, type PolicyDecision } from './kubernetes-policy-evaluator.ts'
-import type { PolicyRequest } from './kubernetes-policy-match.ts'
 import { policyRequestOf, readRecordText } from './kubernetes-policy-record.ts'
 import { thinned } from './kubernetes-policy-thin.ts'
-import { parseKubernetesPolicy } from './kubernetes-policy.ts'
+import { type KubernetesPolicy, parseKubernetesPolicy } from './kubernetes-policy.ts'
 import type { RuleSet } from './rule-set.ts'
 
 /**
@@ -14,7 +13,7 @@ import type { RuleSet } from './rule-set.ts'
  * None. The first rule that matches decides.
  */
 export function compileKubernetesPolicies({ kubernetesPolicies }: RuleSet): Family | undefined {
-  const policies = new Map(Object.entries(kubernetesPolicies).map(([name, text]) => [name, compilePolicy(name, text)]))
+  const policies = new Map(Object.entries(kubernetesPolicies).map(([name, text]) => [name, namedPolicy(name, text)]))
   if (policies.size === 0) return undefined
   return {
     judge(decoded, { kubernetesPolicy }, _id, noted) {
@@ -26,21 +25,41 @@ export function compileKubernetesPolicies({ kubernetesPolicies }: RuleSet): Fami
   }
 }
 
-type Policy = (decoded: DecodedEvent, original: string, noted: Noted) => Ruling
+type NamedPolicy = (decoded: DecodedEvent, original: string, noted: Noted) => Ruling
 
-function compilePolicy(name: string, text: string): Policy {
-  const decide: (request: PolicyRequest) => PolicyDecision = compileKubernetesPolicy(parseKubernetesPolicy(text, name))
+function namedPolicy(name: string, text: string): NamedPolicy {
+  const apply = policyOnRecords(parseKubernetesPolicy(text, name), (rule) => `policy/${name}/${rule ?? 'default'}`)
   return (decoded, original, noted) => {
+    const { rule, left } = apply(decoded, original)
+    noted(rule, left === undefined ? 'drop' : left === decoded ? 'keep' : 'change')
+    return left === undefined ? { kind: 'drop', rule } : { kind: 'keep', decoded: left, rule }
+  }
+}
+
+/** What a policy makes of a record. */
+export interface PolicyOnRecord {
+  readonly decision: PolicyDecision
+  /** The name of the rule. */
+  readonly rule: string
+  /** The level at which the record came; undefined: it does not say. */
+  readonly recorded: string | undefined
+  /** Undefined: nothing, it is dropped. The event itself when nothing was taken out. */
+  readonly left: DecodedEvent | undefined
+}
+
+/** @param named makes a name of a rule's number; undefined: none matched. */
+export function policyOnRecords(
+  policy: KubernetesPolicy,
+  named: (rule: number | undefined) => string,
+): (decoded: DecodedEvent, original: string) => PolicyOnRecord {
+  const decide = compileKubernetesPolicy(policy)
+  return (decoded, original) => {
     const read = readRecordText(original)
     const decision = decide(policyRequestOf(read.record, decoded.event.user))
-    const rule = `policy/${name}/${decision.rule ?? 'default'}`
+    const rule = named(decision.rule)
     const stage = stringIn(read.record, 'stage')
-    if (decision.level === 'None' || decision.omitStages.some((omitted) => omitted === stage)) {
-      noted(rule, 'drop')
-      return { kind: 'drop', rule }
-    }
-    const less = thinned(decoded, read, decision, rule)
-    noted(rule, less === undefined ? 'keep' : 'change')
-    return { kind: 'keep', decoded: less ?? decoded, rule }
+    const isDropped = decision.level === 'None' || decision.omitStages.some((omitted) => omitted === stage)
+    const left = isDropped ? undefined : (thinned(decoded, read, decision, rule) ?? decoded)
+    return { decision, rule, recorded: stringIn(read.record, 'level'), left }
   }
 }
