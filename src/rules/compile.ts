@@ -1,8 +1,11 @@
 import type { DecodedEvent } from '../formats/format.ts'
 import { compileAccessAudits } from './access-audit-family.ts'
 import { compileExcludedCategories } from './categories-family.ts'
+import { compileExpressions } from './expressions-family.ts'
+import { compileDefaultMasks } from './default-masks.ts'
 import type { Family, Noted, RuleScope, Ruling } from './family.ts'
 import { compileKubernetesPolicies } from './kubernetes-policy-family.ts'
+import { NO_KEYS, type RuleKeys } from './masks-hash.ts'
 import type { RuleSet } from './rule-set.ts'
 
 /** All rules in force as one function. */
@@ -16,17 +19,24 @@ export interface CompiledRules {
 type Kept = Ruling & { readonly kind: 'keep' }
 
 /** A family's own compiler. Undefined: it has nothing to say under these rules, and costs nothing. */
-type CompileFamily = (rules: RuleSet) => Family | undefined
+type CompileFamily = (rules: RuleSet, keys: RuleKeys) => Family | undefined
 
 /** In the order in which they are asked: what drops comes before what changes, so that nothing is masked in vain. */
-const FAMILIES: readonly CompileFamily[] = [compileExcludedCategories, compileKubernetesPolicies, compileAccessAudits]
+const FAMILIES: readonly CompileFamily[] = [
+  compileExcludedCategories,
+  compileKubernetesPolicies,
+  compileAccessAudits,
+  compileExpressions,
+]
 
 /**
  * Compiles what was parsed. Families are asked in order; the first one that drops decides, and each sees what those
  * before it left of the event (docs/architecture.md, Rules).
+ *
+ * @param keys without them nothing is hashed: what would be is removed.
  */
-export function compileRules(rules: RuleSet): CompiledRules {
-  const families = FAMILIES.map((compile) => compile(rules)).filter((family) => family !== undefined)
+export function compileRules(rules: RuleSet, keys = NO_KEYS): CompiledRules {
+  const families = FAMILIES.map((compile) => compile(rules, keys)).filter((family) => family !== undefined)
   return {
     streams: [...new Set(families.flatMap(({ streams = [] }) => streams))],
     judge(decoded, scope, id, noted) {
