@@ -1,14 +1,35 @@
 import type { AuditEvent } from '../domain/event.ts'
 
+export type Values = (event: AuditEvent) => readonly unknown[]
+
 /**
  * What stands at a dotted path, through lists at any level (a list within a list is looked into once), without null,
  * empty texts and empty lists: these are missing. Labels are one level deep, so their names may have dots.
  */
-export function valuesAt(event: AuditEvent, path: string): readonly unknown[] {
-  let found: unknown[] = [event]
-  for (const segment of segmentsOf(path)) {
-    found = found.flatMap((value) => (isObject(value) && Object.hasOwn(value, segment) ? spread(value[segment]) : []))
+export function valuesOf(path: string): Values {
+  const segments = segmentsOf(path)
+  return (event) => {
+    let at: unknown = event
+    for (let depth = 0; depth < segments.length; depth++) {
+      const segment = segments[depth] ?? ''
+      if (Array.isArray(at)) return valuesBelow(spread(at), segments.slice(depth))
+      if (!isObject(at) || !Object.hasOwn(at, segment)) return NONE
+      at = at[segment]
+    }
+    return spread(at)
   }
+}
+
+export function valuesAt(event: AuditEvent, path: string): readonly unknown[] {
+  return valuesOf(path)(event)
+}
+
+const NONE: readonly unknown[] = []
+
+function valuesBelow(items: readonly unknown[], segments: readonly string[]): readonly unknown[] {
+  let found = items
+  for (const segment of segments)
+    found = found.flatMap((value) => (isObject(value) && Object.hasOwn(value, segment) ? spread(value[segment]) : []))
   return found
 }
 
@@ -24,9 +45,13 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'boolean' ? String(value) : undefined
 }
 
-function spread(value: unknown): unknown[] {
-  const items: unknown[] = Array.isArray(value) ? value.flat(1) : [value]
-  return items.filter((item) => item !== null && item !== undefined && item !== '' && !Array.isArray(item))
+function spread(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) return isThere(value) ? [value] : NONE
+  return value.flat(1).filter((item) => isThere(item) && !Array.isArray(item))
+}
+
+function isThere(value: unknown): boolean {
+  return value !== null && value !== undefined && value !== ''
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

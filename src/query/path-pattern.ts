@@ -40,3 +40,65 @@ export function isKnownPlace(pattern: PathPattern): boolean {
   // An alias is no path.
   return field !== undefined && isAtOrBelow(fixed, field.path)
 }
+
+/** Follows keys down from the root. A number says how far the pattern has come; 0: it can match nothing below. */
+export interface PathMatcher {
+  readonly start: number
+  /** Behind one more key. A key may have dots in it, and then also stands for what a path with these dots names. */
+  step(states: number, key: string): number
+  /** Whether what the keys led to is such a place, or lies below one. */
+  isMatch(states: number): boolean
+}
+
+export function createPathMatcher({ segments }: PathPattern): PathMatcher {
+  const end = 1 << segments.length
+  const start = closed(segments, 1)
+  return {
+    start,
+    step(states, key) {
+      if (!key.includes('.')) return stepped(segments, states, key, true)
+      const parts = key.split('.')
+      return parts.reduce((now, part, n) => stepped(segments, now, part, n === parts.length - 1), states)
+    },
+    isMatch: (states) => (states & end) !== 0,
+  }
+}
+
+/** Whether every place at `path` is one of the pattern's or lies below one. Doubts are a yes: keys may have dots. */
+export function covers(text: string, path: string): boolean {
+  if (!text.includes('*')) return isAtOrBelow(path, text)
+  const { end, states } = followed(text, path)
+  return (states & end) !== 0
+}
+
+/** Whether something at or below `path` can be one of the pattern's places. */
+export function reaches(text: string, path: string): boolean {
+  if (!text.includes('*')) return isAtOrBelow(text, path)
+  return followed(text, path).states !== 0
+}
+
+function followed(text: string, path: string): { readonly end: number; readonly states: number } {
+  const segments = text.split('.')
+  let states = closed(segments, 1)
+  for (const part of path.split('.')) states = stepped(segments, states, part, false)
+  return { end: 1 << segments.length, states }
+}
+
+/** @param isWhole the key ends here, so a `*` that stands for it is behind. */
+function stepped(segments: readonly string[], states: number, part: string, isWhole: boolean): number {
+  let next = 0
+  for (const [n, segment] of segments.entries()) {
+    if ((states & (1 << n)) === 0) continue
+    if (segment === '**' || (segment === '*' && !isWhole)) next |= 1 << n
+    if (segment === '*' || segment === part) next |= 1 << (n + 1)
+  }
+  // What has matched goes on matching below.
+  return closed(segments, next | (states & (1 << segments.length)))
+}
+
+/** `**` also stands for no key at all. */
+function closed(segments: readonly string[], states: number): number {
+  let all = states
+  for (const [n, segment] of segments.entries()) if (segment === '**' && (all & (1 << n)) !== 0) all |= 1 << (n + 1)
+  return all
+}

@@ -4,7 +4,7 @@ import type { Field } from '../domain/fields.ts'
 import { parseTime } from '../domain/time.ts'
 import { parseAddress } from './address.ts'
 import type { DateTest, FieldTerm, HasTerm, NumberTest, PatternTest, Query, Test } from './ast.ts'
-import { textOf, valuesAt } from './event-values.ts'
+import { textOf, type Values, valuesOf } from './event-values.ts'
 import { textFinder } from './free-text.ts'
 import { NUMBER } from './read-test.ts'
 import type { HiddenFields } from './resolve.ts'
@@ -16,27 +16,29 @@ export type Predicate = (event: AuditEvent) => boolean
 /**
  * The query as a function of an event: it says of every event what the store says (docs/query, "What matches").
  * A hidden field is no field: `invalid_query`.
+ *
+ * @param read how the values at a path are found: who asks many queries of one event finds them once.
  */
-export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN): Predicate {
+export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, read = valuesIn): Predicate {
   switch (query.kind) {
     case 'all':
       return () => true
     case 'and': {
-      const parts = query.parts.map((part) => predicate(part, hidden))
+      const parts = query.parts.map((part) => predicate(part, hidden, read))
       return (event) => parts.every((part) => part(event))
     }
     case 'or': {
-      const parts = query.parts.map((part) => predicate(part, hidden))
+      const parts = query.parts.map((part) => predicate(part, hidden, read))
       return (event) => parts.some((part) => part(event))
     }
     case 'not': {
-      const part = predicate(query.part, hidden)
+      const part = predicate(query.part, hidden, read)
       return (event) => !part(event)
     }
     case 'has':
-      return hasAny(query, hidden)
+      return hasAny(query, hidden, read)
     case 'field':
-      return fieldPredicate(query, hidden)
+      return fieldPredicate(query, hidden, read)
     case 'text':
       return textFinder(query, hidden)
     case 'time': {
@@ -46,27 +48,31 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN): 
   }
 }
 
-function hasAny(term: HasTerm, hidden: HiddenFields): Predicate {
+/** Values at a path; fields of the header always have the value that the leaf says. */
+export function valuesIn(path: string): Values {
+  if (path === '@timestamp') return (event) => [eventTime(event)]
+  if (path === 'event.outcome') return (event) => [event.event.outcome ?? 'unknown']
+  return valuesOf(path)
+}
+
+function hasAny(term: HasTerm, hidden: HiddenFields, read: (path: string) => Values): Predicate {
   const resolved = resolveField(term.field, hidden)
   if (resolved === undefined) throw unknownTerm(term, hidden)
   const { field, paths } = resolved
   const counts = field.type === 'object' || field.open === true || field.below !== undefined
-  return (event) => paths.some((path) => valuesIn(event, path).some((value) => counts || textOf(value) !== undefined))
+  const found = paths.map(read)
+  return (event) => found.some((values) => values(event).some((value) => counts || textOf(value) !== undefined))
 }
 
-function fieldPredicate(term: FieldTerm, hidden: HiddenFields): Predicate {
+function fieldPredicate(term: FieldTerm, hidden: HiddenFields, read: (path: string) => Values): Predicate {
   const resolved = resolveField(term.field, hidden)
   if (resolved === undefined) throw unknownTerm(term, hidden)
   const tests = term.tests.map((test) => valueTest(test, resolved.field))
-  return (event) =>
-    resolved.paths.some((path) => valuesIn(event, path).some((value) => tests.some((test) => test(value))))
-}
-
-/** Fields of the header always have the value that the leaf says. */
-function valuesIn(event: AuditEvent, path: string): readonly unknown[] {
-  if (path === '@timestamp') return [eventTime(event)]
-  if (path === 'event.outcome') return [event.event.outcome ?? 'unknown']
-  return valuesAt(event, path)
+  const found = resolved.paths.map(read)
+  const [test, another] = tests
+  const passes =
+    test !== undefined && another === undefined ? test : (value: unknown) => tests.some((each) => each(value))
+  return (event) => found.some((values) => values(event).some(passes))
 }
 
 function valueTest(test: Test, field: Field): (value: unknown) => boolean {

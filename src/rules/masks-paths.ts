@@ -2,7 +2,15 @@ import type { InputFault } from '../domain/errors.ts'
 import { declaredField, fieldNames, isAtOrBelow, LEAF_PATHS, POSITION_PATHS } from '../domain/fields.ts'
 import type { MaskHow } from '../domain/mask.ts'
 import { nearest } from '../domain/nearest.ts'
-import { fixedPart, isKnownPlace, isWildcard, parsePathPattern, type PathPattern } from '../query/path-pattern.ts'
+import {
+  covers,
+  fixedPart,
+  isKnownPlace,
+  isWildcard,
+  parsePathPattern,
+  type PathPattern,
+  reaches,
+} from '../query/path-pattern.ts'
 import type { Mask } from './expressions.ts'
 
 /** What is wrong with a mask that has the right shape. */
@@ -28,12 +36,15 @@ function faultOfPath(text: string, { how, at }: Mask): string | undefined {
   if (pattern.segments.every(isWildcard)) return `${text} is everything; name a key`
   const fixed = fixedPart(pattern)
   if (!isKnownPlace(pattern)) return unknownPlace(fixed)
-  const sealed = SEALED.find((each) => isAtOrBelow(each, pattern.text) || isAtOrBelow(pattern.text, each))
-  if (sealed !== undefined && fixed === pattern.text)
-    return `${sealed} is what the ledger says of every event; it stays`
   if (isAtOrBelow(fixed, 'whodid')) return 'whodid.* is our own bookkeeping; it stays'
+  if (ROOTS.some((root) => covers(text, root))) return `${text} is more than a field; name what is in it`
+  const sealed = fixed === '' ? undefined : SEALED.find((each) => covers(text, each))
+  if (sealed !== undefined) return `${sealed} is what the ledger says of every event; it stays`
   return fixed === pattern.text ? faultOfType(pattern, how, at) : undefined
 }
+
+/** With these everything that the ledger says of an event would be gone. */
+const ROOTS = ['event', 'whodid']
 
 /** What the leaf says in the clear, and what says where it stands. */
 const SEALED = [...LEAF_PATHS, ...POSITION_PATHS]
@@ -56,3 +67,14 @@ function faultOfType({ text }: PathPattern, how: MaskHow, at: Mask['at']): strin
 
 /** What a mask writes is a text, and here none could stand. */
 const TYPED: ReadonlySet<string> = new Set(['ip', 'date', 'long', 'double', 'boolean'])
+
+/**
+ * The same place by the keys that a record may have for it, at any depth: what stands behind the last `**`, or the last
+ * two keys. Undefined: a last key that is a wildcard names nothing in a record.
+ */
+export function keyPatternOf({ segments }: PathPattern): PathPattern | undefined {
+  const deep = segments.lastIndexOf('**')
+  const keys = deep >= 0 ? segments.slice(deep + 1) : segments.slice(-2)
+  if (keys.length === 0 || isWildcard(keys.at(-1) ?? '') || (deep < 0 && keys.length < 2)) return undefined
+  return parsePathPattern(['**', ...keys].join('.'))
+}

@@ -3,7 +3,7 @@ import type { Parameters } from './where-parameters.ts'
 
 /**
  * What stands at a path in a block's text, as an array of raw JSON values: through lists at any level, a list within a
- * list looked into once, without null, empty texts and lists. The SQL twin of `valuesAt` in query/event-values.ts.
+ * list looked into once, without null, empty texts and lists. The SQL twin of `valuesOf` in query/event-values.ts.
  */
 export function rawsAt(block: BlockName, segments: readonly string[], parameters: Parameters): string {
   return segments.reduce(
