@@ -27,6 +27,7 @@ const FAMILIES: readonly CompileFamily[] = [
   compileKubernetesPolicies,
   compileAccessAudits,
   compileExpressions,
+  compileDefaultMasks,
 ]
 
 /**
