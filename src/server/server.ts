@@ -5,6 +5,8 @@ import { listenControl } from '../api/control.ts'
 import { type ApiDeps, DEFAULT_LIMITS } from '../api/deps.ts'
 import { type Auth, createAuth } from '../auth/auth.ts'
 import { AuditError } from '../domain/errors.ts'
+import { createAccessAuditDesk } from '../ingest/access-audit-desk.ts'
+import type { HourAccount } from '../ingest/hours.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
@@ -15,6 +17,7 @@ import type { Config } from './config.ts'
 import { type Foundation, openFoundation } from './foundation.ts'
 import { listen } from './listen.ts'
 import { type Pipeline, startPipeline } from './pipeline.ts'
+import { openRules, type RulesAtWork } from './rules-at-work.ts'
 import { createRunRecord } from './run-record.ts'
 import { receiverCertificates, receiverSecrets, type Sources, startSources } from './sources.ts'
 import { startUpkeep } from './upkeep.ts'
@@ -25,6 +28,8 @@ export interface ServerOptions {
   readonly log: (message: string) => void
   readonly clock?: Clock
   readonly files?: Files
+  /** Reads the configuration again: rules change while the server runs. Left out: they change by the API alone. */
+  readonly loadAgain?: () => Config
   /** Folder of the built UI; left out: the API alone. */
   readonly uiFolder?: string
 }
@@ -33,6 +38,8 @@ export interface Server {
   readonly url: string
   /** A sign-in link: good once, for ten minutes. */
   adminLink(): string
+  /** Reads the files of rules again, and says in the log what became of it. */
+  reloadRules(): Promise<void>
   /** Resolves when intake is open and the engine has answered, at the latest ten seconds after. */
   readonly ready: Promise<void>
   /** Rejects when the server cannot go on and the process must end. */
@@ -70,6 +77,9 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const onEngine = (pid: number) => runRecord.engine(pid)
   const pipeline = await startPipeline({ config, foundation, clock, log, fatal, stalePid, onEngine }, closers)
 
+  const { loadAgain } = options
+  const rules = openRules({ config, loadAgain, foundation, pipeline, clock, log, fatal })
+
   const sourcesEnd = new AbortController()
   const sources = startSources({
     configs: config.sources,
@@ -84,6 +94,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     return sources.stopped
   })
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
+  rules.follow(closers)
 
   const auth = createAuth({
     state: foundation.state,
@@ -91,7 +102,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     receiverSecrets: receiverSecrets(config.sources),
     receiverCertificates: receiverCertificates(config.sources, config.tls?.clientCa !== undefined),
   })
-  const { app } = createApi(apiDeps(options, { foundation, pipeline, sources, auth, clock, startedAt }))
+  const { app } = createApi(apiDeps(options, { foundation, pipeline, sources, rules, auth, clock, startedAt }))
   const url = await listen(app, config.listen, config.tls, { clock, log, signal: sourcesEnd.signal })
   closers.push(() => app.close())
   const control = await listenControl(app, config.data)
@@ -101,6 +112,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   return {
     url,
     adminLink: () => `${config.publicUrl ?? url}/#admin=${auth.createAdminLink()}`,
+    reloadRules: async () => void (await rules.reload.now()),
     ready: firstOf(pipeline.store.ready, clock),
     failed: failure.promise,
     close: () => closers.close(),
@@ -111,19 +123,22 @@ interface Parts {
   readonly foundation: Foundation
   readonly pipeline: Pipeline
   readonly sources: Sources
+  readonly rules: RulesAtWork
   readonly auth: Auth
   readonly clock: Clock
   readonly startedAt: number
 }
 
 function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDeps {
-  const { foundation, pipeline, sources, auth, clock, startedAt } = parts
+  const { foundation, pipeline, sources, rules, auth, clock, startedAt } = parts
   const { ledger, journal, keys, state } = foundation
   return {
     auth,
     emitFor: (name) => sources.emitFor(name),
     receiver: (name) => sources.receiver(name),
     sources: () => sources.list(),
+    hours: (name, since, until) => hoursOf(foundation, name, since, until),
+    accessAudits: createAccessAuditDesk(rules.desk, clock),
     rejected: pipeline.rejected,
     refeed: (name) => sources.refeed(name),
     reads: pipeline.store.reads,
@@ -136,7 +151,7 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     trail: (event) => pipeline.trail(event),
     logError: (error, id) =>
       log(`error ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
-    readiness: () => readinessOf(pipeline),
+    readiness: () => readinessOf(pipeline, rules),
     info: {
       install: state.install.name,
       version: packageJson.version,
@@ -155,7 +170,15 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
   }
 }
 
-function readinessOf({ admission, store }: Pipeline): ReturnType<ApiDeps['readiness']> {
+/** What is in memory is newer than what was saved of the same hour. */
+function hoursOf({ state, memory }: Foundation, source: string, since: number, until: number): readonly HourAccount[] {
+  const isAsked = (each: HourAccount) => each.source === source && each.hour >= since && each.hour < until
+  const recent = memory.books.hours.filter(isAsked)
+  const saved = state.hourAccounts.read(source, since, Math.min(until, recent[0]?.hour ?? until))
+  return [...saved, ...recent]
+}
+
+function readinessOf({ admission, store }: Pipeline, rules: RulesAtWork): ReturnType<ApiDeps['readiness']> {
   const refusal = admission.refusal()
   const engine = store.engine()
   const reasons = [
@@ -163,7 +186,8 @@ function readinessOf({ admission, store }: Pipeline): ReturnType<ApiDeps['readin
     ...(engine.kind === 'starting' ? ['the engine is starting'] : []),
     ...(engine.kind === 'failing' ? [`the engine fails: ${engine.reason}`] : []),
   ]
-  return { ready: reasons.length === 0, reasons }
+  // Rules that wait keep nobody from sending.
+  return { ready: reasons.length === 0, reasons: [...reasons, ...rules.notes()] }
 }
 
 async function firstOf(engine: Promise<void>, clock: Clock): Promise<void> {

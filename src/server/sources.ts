@@ -10,6 +10,7 @@ import { superviseSource } from '../ingest/supervise.ts'
 import type { SourceInfo, Writer } from '../ingest/writer.ts'
 import type { ClientCertificate } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { RuleScope } from '../rules/family.ts'
 import type { SecretRef } from '../sources/config.ts'
 import { formatsOf, type SourceConfig, type Started, startSource, streamOf } from '../sources/kinds.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
@@ -225,6 +226,22 @@ function readSecret(owner: string, ref: SecretRef): string {
     return readFileSync(ref.file, 'utf8').trimEnd()
   } catch (cause) {
     throw new AuditError('invalid_config', `a secret of ${owner}: cannot read ${ref.file}`, { cause })
+  }
+}
+
+/** How rules are asked about events of a source. One that the configuration does not know is asked about by its name alone. */
+export function ruleScopes(configs: readonly SourceConfig[]): (source: string, stream: string) => RuleScope {
+  const known = new Map(
+    configs.filter(({ feeds }) => feeds === undefined).map((each) => [each.name, infoOf(each, configs)]),
+  )
+  return (source, stored) => {
+    const { stream = stored, kubernetesPolicy, accessAudit } = known.get(source) ?? {}
+    return {
+      source,
+      stream,
+      ...(kubernetesPolicy !== undefined && { kubernetesPolicy }),
+      ...(accessAudit !== undefined && { accessAudit }),
+    }
   }
 }
 
