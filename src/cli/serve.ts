@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { loadConfig } from '../server/config.ts'
 import { type Server, startServer } from '../server/server.ts'
 import { readRun } from '../state/run-file.ts'
+import { addCategoryFlags } from './category-flags.ts'
 import type { Io } from './io.ts'
 
 interface ServeOptions {
@@ -18,24 +19,32 @@ const UI_FOLDER = join(import.meta.dirname, '../../dist/ui')
 
 /** `whodid serve`: runs until SIGINT or SIGTERM. */
 export function serveCommand(io: Io): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description('the server: takes events, keeps the ledger, answers searches')
     .option('--config <file>', 'configuration (default ./whodid.yaml if there)')
     .option('--data <dir>', 'data folder (default ./.whodid)')
     .option('--listen <host:port>', 'where to listen; port 0 takes a free one (default 127.0.0.1:7421)')
-    .action(async ({ config: file, data, listen }: ServeOptions) => {
-      const config = loadConfig({ ...(file && { file }), ...(data && { data }), ...(listen && { listen }) })
-      const log = (message: string) => io.err(`${new Date().toISOString()} ${message}\n`)
-      const ui = existsSync(join(UI_FOLDER, 'index.html')) ? { uiFolder: UI_FOLDER } : {}
-      const server = await startServer({ config, log, ...ui })
-      try {
-        await Promise.race([announce(server, config, io), server.failed])
-        await Promise.race([ended(io.signal), server.failed])
-      } finally {
-        if (io.signal.aborted) io.err('stopping …\n')
-        await server.close()
-      }
-    })
+  const categoryFlags = addCategoryFlags(command)
+  return command.action(async ({ config: file, data, listen }: ServeOptions) => {
+    const named = { ...(file && { file }), ...(data && { data }), ...(listen && { listen }) }
+    const load = () => loadConfig({ ...named, categoryFlags })
+    const config = load()
+    const log = (message: string) => io.err(`${new Date().toISOString()} ${message}\n`)
+    const ui = existsSync(join(UI_FOLDER, 'index.html')) ? { uiFolder: UI_FOLDER } : {}
+    const excluded = config.rules?.rules.set.excludedCategories ?? []
+    if (categoryFlags.length + excluded.length > 0) io.err(`excluded categories: ${excluded.join(', ') || 'none'}\n`)
+    const server = await startServer({ config, loadAgain: load, log, ...ui })
+    const reload = (): void => void server.reloadRules().catch((error: unknown) => log(`rules: ${String(error)}`))
+    process.on('SIGHUP', reload)
+    try {
+      await Promise.race([announce(server, config, io), server.failed])
+      await Promise.race([ended(io.signal), server.failed])
+    } finally {
+      process.off('SIGHUP', reload)
+      if (io.signal.aborted) io.err('stopping …\n')
+      await server.close()
+    }
+  })
 }
 
 async function announce(server: Server, config: { data: string; sources: readonly unknown[] }, io: Io): Promise<void> {

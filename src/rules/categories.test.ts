@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { DecodedEvent } from '../formats/format.ts'
 import { compileExcludedCategories } from './categories-family.ts'
@@ -92,4 +94,16 @@ test.each<[what: string, decoded: DecodedEvent, excluded: readonly string[], dro
 
 test('nothing excluded is no family at all', () => {
   expect(compileExcludedCategories(NO_RULES)).toBeUndefined()
+})
+
+test('the example of the page excludes what the page says', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/rules/categories.md'), 'utf8')
+  const file = /^# engflow\.flags\n[^`]+/m.exec(page)?.[0] ?? ''
+  const list = /^excludedCategories: \[(.+)\]$/m.exec(page)?.[1]?.split(', ') ?? []
+  const excluded = afterFlags(parseExcludedCategories(list, 'whodid.yaml'), flagsOfFile(file, 'engflow.flags'))
+  expect(page).toContain(`excluded categories: ${excluded.join(', ')}\n`)
+  expect(excluded).toEqual(['auth', 'iam'])
+  expect(() => afterFlags([], [{ operator: '+=', value: 'auht', where: 'engflow.flags:2' }])).toThrow(
+    /`(engflow\.flags:2: .*)`/.exec(page)?.[1],
+  )
 })
