@@ -56,6 +56,8 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     emitFor,
     receiver: () => undefined,
     sources: () => [PROD_1],
+    hours: () => [],
+    accessAudits: noAccessAudits,
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: memoryReads(() => events),
@@ -142,6 +144,13 @@ export function aReceiptWith(results: readonly RecordResult[]): Receipt {
   const rejected = results.filter((each) => 'rejected' in each).length
   const received = results.length
   return { received, kept: received - rejected, dropped: 0, duplicate: 0, rejected, shed: 0, results }
+}
+
+/** Where there are no AccessAudits, and none is taken. */
+export const noAccessAudits: ApiDeps['accessAudits'] = {
+  list: () => [],
+  put: async () => ({ kind: 'same', revision: 1, hash: '' }),
+  remove: async () => ({ kind: 'same', revision: 1, hash: '' }),
 }
 
 /** Where no record was ever rejected. */

@@ -2,6 +2,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 
 import type { Permission } from '../auth/judge.ts'
 import { AuditError } from '../domain/errors.ts'
+import { addAccessAuditRoutes } from './access-audits.ts'
 import { addBodyBudget } from './body-budget.ts'
 import type { ApiDeps } from './deps.ts'
 import { addEventReadRoutes } from './events-read.ts'
@@ -21,6 +22,7 @@ import { addReceiverRoutes } from './receivers.ts'
 import { addSessionRoutes } from './session.ts'
 import { addRejectedRoutes } from './rejected.ts'
 import { addRereadRoute } from './reread.ts'
+import { addSourceAccountingRoute } from './source-accounting.ts'
 import { addSourceRoutes } from './sources.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
@@ -59,8 +61,10 @@ export function createApi(deps: ApiDeps): Api {
   addReceiverRoutes(app, deps)
   addOtlpRoute(app, deps)
   addSourceRoutes(app, deps)
+  addSourceAccountingRoute(app, deps)
   addRejectedRoutes(app, deps, trail)
   addRereadRoute(app, deps, trail)
+  addAccessAuditRoutes(app, deps)
   addStatic(app, deps)
   return { app, routes }
 }

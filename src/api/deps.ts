@@ -3,6 +3,8 @@ import type { TlsOptions } from 'node:tls'
 import type { LogInfo, SourceAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { Auth } from '../auth/auth.ts'
+import type { HourAccount } from '../ingest/hours.ts'
+import type { AccessAuditDesk } from '../ingest/access-audit-desk.ts'
 import type { RejectedDesk } from '../ingest/rejected-desk.ts'
 import type { Refeed } from '../ingest/replay.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -22,6 +24,9 @@ export interface ApiDeps {
   readonly receiver: (name: string) => Receiver | undefined
   /** How all sources stand. */
   readonly sources: () => readonly SourceAnswer[]
+  /** Accounts of a source from an hour to before another, oldest first; hours are counted since 1970, UTC. */
+  readonly hours: (source: string, since: number, until: number) => readonly HourAccount[]
+  readonly accessAudits: AccessAuditDesk
   readonly rejected: Pick<RejectedDesk, 'list' | 'get' | 'take' | 'settle' | 'discard' | 'totals'>
   /** Undefined: nobody knows any more what the records of that source were. */
   readonly refeed: (name: string) => Refeed | undefined

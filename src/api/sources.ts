@@ -17,13 +17,13 @@ export function addSourceRoutes(app: FastifyInstance, deps: ApiDeps): void {
   const config = { needs: ['EVENT_READ'] } as const
 
   app.get('/v1/sources', { config }, async (request) => {
-    refuseWhoMayNotNameThem(request)
+    refuseWhoMayNotNameSources(request)
     parseParams(noParams, request.query)
     return { sources: await allSources(deps) }
   })
 
   app.get<{ Params: { name: string } }>('/v1/sources/:name', { config }, async (request) => {
-    refuseWhoMayNotNameThem(request)
+    refuseWhoMayNotNameSources(request)
     parseParams(noParams, request.query)
     const { name } = request.params
     const found = (await allSources(deps)).find((each) => each.name === name)
@@ -45,7 +45,7 @@ export function addSourceRoutes(app: FastifyInstance, deps: ApiDeps): void {
 }
 
 /** Names and counts of all sources tell of events that a reader may not see. */
-function refuseWhoMayNotNameThem({ visibility }: FastifyRequest): void {
+export function refuseWhoMayNotNameSources({ visibility }: FastifyRequest): void {
   if (mayName(visibility, 'whodid.source')) return
   throw new AuditError('forbidden', 'sources are shown to those only who may see every event and where it came from')
 }

@@ -5,6 +5,7 @@ import { type AuditEvent, type State, stateOf } from '../domain/event.ts'
 import { plainSentence } from '../domain/sentence.ts'
 import { escapeTerminal } from '../lib/text.ts'
 import type { Io } from './io.ts'
+import type { OutputFormat } from './options.ts'
 
 /** Prints data, as fast as whoever reads takes it. */
 export async function print(io: Io, text: string | Uint8Array): Promise<void> {
@@ -55,6 +56,25 @@ export function tableText(head: readonly string[], rows: readonly (readonly stri
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')}\n`
+}
+
+/** A list in the form that was asked for: `whole` names it and has its items. */
+export function listText(
+  format: OutputFormat,
+  io: Io,
+  whole: Readonly<Record<string, readonly unknown[]>>,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  if (format === 'json') return `${jsonText(whole, 2)}\n`
+  if (format === 'jsonl')
+    return Object.values(whole)
+      .flat()
+      .map((item) => `${jsonText(item)}\n`)
+      .join('')
+  if (format === 'csv')
+    return [head.map((name) => name.toLowerCase()), ...rows].map((cells) => csvLine(cells, io)).join('')
+  return tableText(head, rows, io)
 }
 
 /** Colour only where a person reads, and never against NO_COLOR. */

@@ -38,6 +38,23 @@ test('rejected records are listed, printed byte for byte, fed again and thrown a
   expect(await run('replay', 'api')).toMatchObject({ code: 2, err: expect.stringContaining('--all') })
 })
 
+test('the account of a source is shown by the hour, in all forms', async () => {
+  const server = await aServer()
+  const body = `${good}\n${good}\n[7]\n`
+  await server.call('POST', '/v1/events', body, { 'content-type': 'application/x-ndjson' })
+  const run = (...args: string[]) => whodid(server.data, 'sources', 'accounting', ...args)
+
+  const table = await run('api')
+  expect(table.out).toMatch(/^HOUR +RECEIVED +KEPT +EVENTS +DROPPED/)
+  expect(table.out).toMatch(/^\S+:00:00\.000Z +3 +1 +1 +0 +1 +1 +0 +wrong_type 1$/m)
+  expect(table.out).toMatch(/^total +3 +1 /m)
+  expect(JSON.parse((await run('api', '-o', 'json')).out)).toMatchObject({ hours: [{ accounting: { received: 3 } }] })
+  expect((await run('api', '-o', 'csv')).out).toMatch(/^hour,received,.*\r\n\S+,3,1,1,0,1,1,0,wrong_type 1\r\n$/)
+  expect((await run('api', '--until', '2020-01-01')).out).toMatch(/^total +0 /m)
+  expect(await run('none')).toMatchObject({ code: 1, err: expect.stringContaining('no source none') })
+  expect(await run('api', '--since', 'soon')).toMatchObject({ code: 2, err: expect.stringContaining('since') })
+})
+
 test('a sample is tried without a server, by format or as a source of the configuration', async () => {
   const folder = aFolder()
   mkdirSync(join(folder, 'logs'))

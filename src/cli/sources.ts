@@ -13,15 +13,25 @@ import { type ServerAddress, callBytes, callJson, findServer } from './client.ts
 import type { Io } from './io.ts'
 import { rereadCommand } from './reread.ts'
 import { type OutputFormat, type ServerOptions, addServerOptions, outputOption, positiveInteger } from './options.ts'
-import { csvLine, jsonText, print, tableText } from './output.ts'
+import { jsonText, listText, print } from './output.ts'
+import { accountingCommand } from './source-accounting.ts'
 
-/** `whodid sources list|rejected|replay|discard|reread|try` */
+/** `whodid sources list|accounting|rejected|replay|discard|reread|try` */
 export function sourcesCommand(io: Io): Command {
   const command = new Command('sources').description('sources: how they stand, what of them was rejected')
-  for (const each of [listCommand, rejectedCommand, replayCommand, discardCommand, rereadCommand, tryCommand])
-    command.addCommand(each(io))
+  for (const each of COMMANDS) command.addCommand(each(io))
   return command
 }
+
+const COMMANDS = [
+  listCommand,
+  accountingCommand,
+  rejectedCommand,
+  replayCommand,
+  discardCommand,
+  rereadCommand,
+  tryCommand,
+]
 
 interface ListOptions extends ServerOptions {
   readonly output: OutputFormat
@@ -250,23 +260,4 @@ function triedRows({ events, rejected, dropped }: TriedRecord, n: number): reado
   }
   if (dropped !== undefined) rows.push([String(n), 'dropped', '', dropped])
   return rows.length > 0 ? rows : [[String(n), 'no event', '', '']]
-}
-
-/** A list in the form that was asked for: `whole` names it and has its items. */
-function listText(
-  format: OutputFormat,
-  io: Io,
-  whole: Readonly<Record<string, readonly unknown[]>>,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-): string {
-  if (format === 'json') return `${jsonText(whole, 2)}\n`
-  if (format === 'jsonl')
-    return Object.values(whole)
-      .flat()
-      .map((item) => `${jsonText(item)}\n`)
-      .join('')
-  if (format === 'csv')
-    return [head.map((name) => name.toLowerCase()), ...rows].map((cells) => csvLine(cells, io)).join('')
-  return tableText(head, rows, io)
 }

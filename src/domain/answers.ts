@@ -1,5 +1,5 @@
 import type { Accounting } from './accounting.ts'
-import type { AuditEvent, State } from './event.ts'
+import type { AuditEvent, Json, State } from './event.ts'
 import type { BlockName } from './sealed.ts'
 
 /** What the API answers: shared by the server, the command line and the UI. Names are promises (docs/api). */
@@ -188,6 +188,18 @@ export interface SourceAnswer {
   readonly rejectedKept?: { readonly records: number; readonly bytes: number; readonly letGo: number }
 }
 
+/** `GET /v1/sources/{name}/accounting`: what became of a source's records, in whole hours by time of receipt, UTC. */
+export interface AccountingAnswer {
+  readonly source: string
+  readonly since: string
+  /** Exclusive. */
+  readonly until: string
+  /** Of all hours together. */
+  readonly total: Accounting
+  /** Those in which anything came, oldest first. */
+  readonly hours: readonly { readonly from: string; readonly accounting: Accounting }[]
+}
+
 /** A record that could become no event, in `GET /v1/sources/{name}/rejected`. */
 export interface RejectedAnswer {
   readonly id: string
@@ -266,4 +278,25 @@ export interface Receipt {
   readonly rejected: number
   readonly shed: number
   readonly results: readonly RecordResult[]
+}
+
+/** `GET /v1/evidence/{id}`: how a job stands that ends in a file. */
+export type JobAnswer = {
+  readonly id: string
+  readonly startedAt: string
+  /** Until then it is kept. */
+  readonly until: string
+} & (
+  | { readonly state: 'running'; readonly done: number; readonly total: number }
+  | { readonly state: 'done'; readonly sizeBytes: number; readonly [detail: string]: Json | undefined }
+  | { readonly state: 'failed'; readonly code: string; readonly reason: string; readonly hint?: string }
+)
+
+/** What is known of an evidence pack once it is made. */
+export interface EvidenceAnswer {
+  /** Of the file, hex. */
+  readonly sha256: string
+  readonly events: number
+  readonly leaves: number
+  readonly logs: number
 }

@@ -14,7 +14,7 @@ import { formatNote, formatVerifierKey, keyId } from '../../verify/note.ts'
 import { hashesAt, parseTilePath } from '../../verify/tiles.ts'
 import type { HashReader, TreeNode } from '../../verify/tree.ts'
 import { treeRoot } from '../../verify/tree.ts'
-import { nothingRejected } from '../an-api.ts'
+import { noAccessAudits, nothingRejected } from '../an-api.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { ApiDeps } from '../../src/api/deps.ts'
 import { DEFAULT_LIMITS } from '../../src/api/deps.ts'
@@ -83,6 +83,8 @@ export async function startFixtureServer(
     emitFor: () => undefined,
     receiver: () => undefined,
     sources: () => [],
+    hours: () => [],
+    accessAudits: noAccessAudits,
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: guarded(readsOf(stored), () => engine),
