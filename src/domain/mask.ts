@@ -71,14 +71,14 @@ export function takesText(field: Field | undefined): boolean {
 }
 
 function shown(text: string, most: number, show: (chars: readonly string[]) => string): string {
-  const chars = [...text]
+  const chars = Array.from(text)
   return chars.length <= most ? MASKED : show(chars)
 }
 
 function email(text: string, show: (name: readonly string[], host: string) => string): string {
   const at = text.indexOf('@')
   if (at < 1 || at !== text.lastIndexOf('@') || at === text.length - 1) return MASKED
-  return show([...text.slice(0, at)], text.slice(at + 1))
+  return show(Array.from(text.slice(0, at)), text.slice(at + 1))
 }
 
 function stars(count: number): string {

@@ -1,4 +1,4 @@
-import { declaredField, isAtOrBelow } from '../domain/fields.ts'
+import { allFields, declaredField, isAtOrBelow } from '../domain/fields.ts'
 
 /**
  * Places in an event: a dotted path in which `*` stands for one key and `**` for any number of keys. Lists are passed
@@ -37,8 +37,9 @@ export function isKnownPlace(pattern: PathPattern): boolean {
   const fixed = fixedPart(pattern)
   if (fixed === '') return true
   const field = declaredField(fixed)
-  // An alias is no path.
-  return field !== undefined && isAtOrBelow(fixed, field.path)
+  // An alias is no path; but some objects of ECS are called like one, and what is in them is meant behind a wildcard.
+  if (field !== undefined && isAtOrBelow(fixed, field.path)) return true
+  return fixed !== pattern.text && allFields().some(({ path }) => isAtOrBelow(path, fixed))
 }
 
 /** Follows keys down from the root. A number says how far the pattern has come; 0: it can match nothing below. */

@@ -9,7 +9,6 @@ import {
   isWildcard,
   parsePathPattern,
   type PathPattern,
-  reaches,
 } from '../query/path-pattern.ts'
 import type { Mask } from './expressions.ts'
 
