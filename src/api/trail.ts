@@ -96,6 +96,13 @@ const ASKED: Readonly<Record<Permission, readonly [string, string]>> = {
   ADMIN: ['administer', 'server'],
 }
 
+/** Who calls and where from, as an event of our trail says it: for what is recorded where it is done. */
+export function whoCalls(request: FastifyRequest): { readonly id: string; readonly about: Partial<AuditEvent> } {
+  const { caller } = request
+  const audit = caller === undefined ? {} : { audit: { authn: { method: caller.kind, credential_id: caller.id } } }
+  return { id: caller?.id ?? '', about: { user: userOf(caller), ...audit, ...originOf(request) } }
+}
+
 /** An event of our own trail: who did what, without where it came from. */
 export function trailEvent(caller: Caller | undefined, act: Act, nowMs: number): AuditEvent {
   const { action, category, type, outcome, reason, authz, resource, asked } = act
