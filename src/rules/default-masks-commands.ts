@@ -11,7 +11,7 @@ export const COMMANDS: readonly Trigger[] = [
   [' -a', redisOption],
   ['fie', identifiedBy],
   ['d f', passwordFor],
-  [':  ', userinfo],
+  ['://', userinfo],
 ]
 
 const FAR = 256
@@ -79,7 +79,7 @@ function addSql(text: string, from: number, found: Hit[]): void {
 
 /** `https://ada:SECRET@host`: the name stays. RFC 3986 section 3.2.1. */
 function userinfo(text: string, at: number, found: Hit[]): void {
-  if (text[at] !== '/' || text[at - 1] !== '/') return
+  if (text[at - 2] !== ':') return
   const start = at + 1
   const authority = /^[^\s/?#"'<>\\]{1,512}/.exec(text.slice(start, start + 512))?.[0] ?? ''
   const host = authority.lastIndexOf('@')

@@ -29,7 +29,7 @@ export const SHAPES: readonly Trigger[] = [
   ...['ghp_', 'gho_', 'ghs_', 'ghu_', 'ghr_'].flatMap((prefix) =>
     shape('secret/github-token', prefix, prefix.slice(1), LETTERS_AND_DIGITS | UNDERSCORE, 36),
   ),
-  ...shape('secret/github-token', 'github_pat_', 'at_', LETTERS_AND_DIGITS | UNDERSCORE, 40),
+  ...shape('secret/github-token', 'github_pat_', 'hub', LETTERS_AND_DIGITS | UNDERSCORE, 40),
   ...['glpat-', 'gldt-', 'glrt-', 'glptt-'].flatMap((prefix) =>
     shape('secret/gitlab-token', prefix, prefix.slice(0, 3), BASE64URL | DOT, 20),
   ),
@@ -40,12 +40,12 @@ export const SHAPES: readonly Trigger[] = [
   ['sla', slackHook],
   ...['sk_live_', 'rk_live_'].flatMap((prefix) => shape('secret/stripe-key', prefix, 'k_l', LETTERS_AND_DIGITS, 16)),
   ...shape('secret/npm-token', 'npm_', 'npm', LETTERS_AND_DIGITS, 36),
-  ...shape('secret/pypi-token', 'pypi-', 'pyp', BASE64URL, 50),
+  ...shape('secret/pypi-token', 'pypi-', 'pi-', BASE64URL, 50),
   ['eyj', jsonWebToken],
   ['---', privateKey],
   ...shape('secret/age-key', 'AGE-SECRET-KEY-', 'ey-', UPPER | DIGIT | DASH, 50),
   ...shape('secret/whodid-token', 'wd_', 'wd_', BASE64URL, 56),
-  ['rer', bearer],
+  ['bea', bearer],
   ...bootstrapTriggers(),
 ]
 
@@ -155,10 +155,11 @@ function privateKey(text: string, at: number, found: Hit[]): void {
 
 /** RFC 6750: `Bearer` and a token. Words that follow in a sentence are none. */
 function bearer(text: string, at: number, found: Hit[]): void {
-  if (text.slice(at - 5, at + 1).toLowerCase() !== 'bearer' || !beginsWord(text, at - 5)) return
-  const blank = /^(?: {1,4}|%20|\+)/.exec(text.slice(at + 1, at + 5))?.[0] ?? ''
+  const behind = at + 4
+  if (text.slice(at - 2, behind).toLowerCase() !== 'bearer' || !beginsWord(text, at - 2)) return
+  const blank = /^(?: {1,4}|%20|\+)/.exec(text.slice(behind, behind + 4))?.[0] ?? ''
   if (blank === '') return
-  const start = at + 1 + blank.length
+  const start = behind + blank.length
   const end = runEnd(text, start, BASE64URL | BASE64_MARKS | EQUALS | DOT)
   const length = end - start
   if (length >= 24 || (length >= 8 && /\d/.test(text.slice(start, end))))
