@@ -1,10 +1,12 @@
 import { basename, extname } from 'node:path'
 
 import { AuditError } from '../domain/errors.ts'
-import { nearest } from '../domain/nearest.ts'
+import { type KmeshAudit, parseKmeshAudit } from '../rules/access-audit-kmesh.ts'
+import { neverMatching } from '../rules/access-audit.ts'
 import { afterFlags, type CategoriesFlag, flagsOfFile, parseExcludedCategories } from '../rules/categories.ts'
-import { DEFAULT_MASKS } from '../rules/default-masks-names.ts'
 import type { ExpressionRule } from '../rules/expressions.ts'
+import { defaultMask } from '../rules/rule-candidate.ts'
+import { readYaml } from '../rules/kubernetes-policy-yaml.ts'
 import type { FileRules } from '../rules/rule-layers.ts'
 import { noResources, readFolder, readResourceFile, readText, type Resources } from './resources.ts'
 
@@ -51,18 +53,21 @@ export function readRuleFiles({ config, at, policyFiles, flags }: RulesAsked): R
   found.expressions.push(...rules)
   if (resources !== undefined) readFolder(resources, found)
   const policyNames = new Map(policyFiles.map((file) => [file, policyIn(file, found)]))
+  const kmesh = include.kmesh === undefined ? undefined : kmeshIn(include.kmesh, found)
+  for (const { message } of neverMatching(found.accessAudits)) found.warnings.push(message)
   const flagged = include.engflow === undefined ? [] : flagsOfFile(readText(include.engflow), include.engflow)
   const listed = parseExcludedCategories(excludedCategories, at('excludedCategories'))
   const excluded = afterFlags(listed, [...flagged, ...flags])
   const where = [...flagged, ...flags].at(-1)?.where ?? at('excludedCategories')
   for (const word of excluded) found.origins.set(`category/${word}`, where)
-  const off = (masks?.off ?? []).map((name, n) => maskOf(name, at(`masks.off.${n}`)))
+  const off = (masks?.off ?? []).map((name, n) => placedMask(name, at(`masks.off.${n}`)))
   for (const [n, name] of off.entries()) found.origins.set(name, at(`masks.off.${n}`))
   return {
     rules: {
       set: {
         kubernetesPolicies: Object.fromEntries(found.policies),
         accessAudits: found.accessAudits,
+        ...(kmesh !== undefined && { skipDefaultTypes: kmesh.skipDefaultTypes }),
         excludedCategories: excluded,
         expressions: found.expressions,
         defaultMasksOff: [...new Set(off)].toSorted(),
@@ -80,6 +85,13 @@ export function readRuleFiles({ config, at, policyFiles, flags }: RulesAsked): R
   }
 }
 
+function kmeshIn(file: string, into: Resources): KmeshAudit {
+  const audit = parseKmeshAudit(readYaml(readText(file), file), file)
+  for (const { at, path, message } of audit.warnings)
+    into.warnings.push(`${file}:${at.line}:${at.column}: ${path}: ${message}`)
+  return audit
+}
+
 /** The one policy of a file; one that lies in the folder of resources too is read once. */
 function policyIn(file: string, into: Resources): string {
   if (!into.files.includes(file)) readResourceFile(file, into)
@@ -92,14 +104,13 @@ function policyIn(file: string, into: Resources): string {
   throw new AuditError('invalid_config', `${file} holds ${names.length} policies, not one`, { hint })
 }
 
-/** With or without its `secret/`. */
-function maskOf(name: string, where: string): string {
-  const wanted = name.startsWith('secret/') ? name : `secret/${name}`
-  const found = DEFAULT_MASKS.find((each) => each === wanted)
-  if (found !== undefined) return found
-  const meant = nearest(wanted, DEFAULT_MASKS)
-  const hint =
-    meant === undefined ? `known: ${DEFAULT_MASKS.join(', ')}` : `did you mean ${meant.slice('secret/'.length)}?`
-  const message = `there is no default mask ${name}`
-  throw new AuditError('invalid_config', `${where}: ${message}; ${hint}`, { hint, faults: [{ path: where, message }] })
+/** Says where a name stands that is none. */
+function placedMask(name: string, where: string): string {
+  try {
+    return defaultMask(name)
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error
+    const faults = [{ path: where, message: error.message }]
+    throw new AuditError(error.code, `${where}: ${error.message}`, { ...error.details, faults })
+  }
 }

@@ -56,3 +56,10 @@ test('says of each whether it works by itself or is pushed to', () => {
   expect(startSource(parseSource(BASTION), deps).role).toBe('follower')
   expect(startSource(parseSource({ name: 'app', kind: 'http' }), deps).role).toBe('receiver')
 })
+
+test('what Kong Mesh has filtered is not filtered again', () => {
+  const mesh = { name: 'mesh', kind: 'file', paths: ['/var/log/mesh.log'], format: 'kong-mesh' }
+
+  expect(() => parseSource({ ...mesh, rules: ['access-audit'] })).toThrow('which Kong Mesh has filtered itself')
+  expect(parseSource({ ...mesh, format: 'ecs', rules: ['access-audit'] })).toMatchObject({ rules: ['access-audit'] })
+})

@@ -118,6 +118,7 @@ export function parseSource(input: unknown): SourceConfig {
   if (found !== undefined) {
     const config = parseStrict(found.config, input, `source ${name}`)
     refuseWrongOptions(config)
+    refuseFilteringTwice(config)
     return config
   }
   const near = typeof kind === 'string' ? nearest(kind, kindNames()) : undefined
@@ -170,6 +171,19 @@ function rowOf(config: SourceConfig): SourceKind {
   const found = KINDS.find((each) => each.kind === config.kind)
   if (found === undefined) throw new AuditError('internal', `kind ${config.kind} has no row`)
   return found
+}
+
+/** Kong Mesh has chosen by its own AccessAudits what its files hold. */
+function refuseFilteringTwice(config: SourceConfig): void {
+  const formats = formatsOf(config)
+  if (config.rules?.includes('access-audit') !== true || formats.length === 0) return
+  if (formats.some(({ format }) => format !== 'kong-mesh')) return
+  const message = 'access-audit is not for records of format kong-mesh, which Kong Mesh has filtered itself'
+  const hint = 'leave rules out; they are for what producers of your own report'
+  throw new AuditError('invalid_config', `source ${config.name}: rules: ${message}`, {
+    hint,
+    faults: [{ path: 'rules', message }],
+  })
 }
 
 /** Options are the format's: it says what is wrong with them, before anything starts. */
