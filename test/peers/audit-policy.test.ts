@@ -4,14 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 
+import type { DecodedEvent } from '../../src/formats/format.ts'
+import { kubernetesAudit } from '../../src/formats/kubernetes-audit.ts'
 import { compileKubernetesPolicy } from '../../src/rules/kubernetes-policy-evaluator.ts'
+import { compileKubernetesPolicies } from '../../src/rules/kubernetes-policy-family.ts'
 import type { PolicyRequest } from '../../src/rules/kubernetes-policy-match.ts'
 import { parseKubernetesPolicy } from '../../src/rules/kubernetes-policy.ts'
+import { NO_RULES } from '../../src/rules/rule-set.ts'
 import { anyPolicy, anyRequest } from '../policy-cases.ts'
-import { seeded } from '../seeded.ts'
+import { type Random, seeded } from '../seeded.ts'
 
-/** k8s.io/apiserver's own audit policy package, which is what the API server decides with. */
+/** k8s.io/apiserver's own audit packages, which are what the API server decides and writes with. */
 
 const FOLDER = join(import.meta.dirname, 'audit-policy')
 
@@ -43,6 +48,56 @@ test('Kubernetes decides as we do over ten thousand generated pairs of policy an
   }
   expect(pairs).toBe(10_000)
 })
+
+test('we leave of a record what Kubernetes itself writes under the policy, byte for byte', async () => {
+  const random = seeded(37)
+  const asked = Array.from({ length: 250 }, () => {
+    const requests = Array.from({ length: 10 }, () => oftenWriting(random, anyRequest(random))).filter(isRecordable)
+    return { policy: anyPolicy(random), requests, record: true }
+  })
+  const answers = z.array(z.object({ recorded })).parse(await ask(asked))
+  const counts = { asItCame: 0, thinned: 0, dropped: 0 }
+  for (const [n, { policy }] of asked.entries()) {
+    const family = compileKubernetesPolicies({ ...NO_RULES, kubernetesPolicies: { prod: policy } })
+    for (const { full, decided } of answers[n]?.recorded ?? []) {
+      const left = full.flatMap((record) => {
+        const { event, ...rest } = eventOf(record)
+        const ruling = family?.judge({ event, ...rest }, SCOPE, ID, () => undefined)
+        if (ruling?.kind !== 'keep') return []
+        // What was thinned reads as what was written so in the first place.
+        const original = ruling.decoded.event.event.original ?? ''
+        expect(ruling.decoded.event).toEqual(eventOf(original).event)
+        counts[original === record ? 'asItCame' : 'thinned']++
+        return [original]
+      })
+      counts.dropped += full.length - left.length
+      expect(left, `${policy}\n${full.join('\n')}`).toEqual(decided)
+    }
+  }
+  expect(Math.min(...Object.values(counts))).toBeGreaterThan(100)
+})
+
+const recorded = z.array(z.object({ full: z.array(z.string()), decided: z.array(z.string()) }))
+const SCOPE = { source: 'prod-1', stream: 'kubernetes', kubernetesPolicy: 'prod' }
+const ID = new Uint8Array(16)
+
+/** Without the verbs whose records have bodies there would be little to leave out. */
+function oftenWriting(random: Random, request: PolicyRequest): PolicyRequest {
+  const verbs = ['create', 'update', 'patch', 'delete', 'list', 'watch']
+  return random.chance(0.6) ? { ...request, verb: verbs[random.between(0, 5)] ?? '' } : request
+}
+
+/** Requests without a verb, a resource, a path or the name of a user are none that an API server has. */
+function isRecordable({ user, verb, target }: PolicyRequest): boolean {
+  return user !== '' && verb !== '' && (target.kind === 'path' ? target.path !== '' : target.resource !== '')
+}
+
+function eventOf(record: string): DecodedEvent {
+  const decoded = kubernetesAudit.decode(Buffer.from(record), { source: 'prod-1', now: 0 })
+  const [first] = decoded.kind === 'events' ? decoded.events : []
+  if (first === undefined) throw new Error(`no event: ${record}`)
+  return first
+}
 
 const HEAD = 'apiVersion: audit.k8s.io/v1\nkind: Policy\n'
 const rule = (fields: string) => `${HEAD}rules: [{ level: Request, ${fields} }, { level: Metadata }]`
@@ -103,11 +158,15 @@ test.each([
 
 interface Question {
   readonly policy: string
+  /** Asks for records instead of levels. */
+  readonly record?: boolean
   readonly requests: readonly PolicyRequest[]
 }
 
 async function ask(questions: readonly Question[]): Promise<readonly unknown[]> {
-  const lines = questions.map(({ policy, requests }) => `${JSON.stringify({ policy, requests: requests.map(asGo) })}\n`)
+  const lines = questions.map(
+    ({ requests, ...rest }) => `${JSON.stringify({ ...rest, requests: requests.map(asGo) })}\n`,
+  )
   const out = await run(program, [], lines.join(''))
   return out
     .trimEnd()

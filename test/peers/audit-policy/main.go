@@ -1,5 +1,6 @@
-// Asks Kubernetes' own audit policy package: reads lines of {"policy": text, "requests": [...]} from standard input and
-// writes for each line {"refused": message}, or {"answers": [...]}, one for each request.
+// Asks Kubernetes' own audit packages: reads lines of {"policy": text, "requests": [...]} from standard input and writes
+// for each line {"refused": message}, or {"answers": [...]}, one for each request; with "record": true {"recorded": [...]},
+// what the API server's own code writes of each.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 type question struct {
 	Policy   string    `json:"policy"`
 	Requests []request `json:"requests"`
+	Record   bool      `json:"record"`
 }
 
 type request struct {
@@ -59,6 +61,13 @@ func reply(asked question) map[string]any {
 	if _, err := policy.LoadPolicyFromBytes([]byte(asked.Policy)); err != nil {
 		return map[string]any{"refused": err.Error()}
 	}
+	if asked.Record {
+		written := []recorded{}
+		for _, request := range asked.Requests {
+			written = append(written, record([]byte(asked.Policy), request))
+		}
+		return map[string]any{"recorded": written}
+	}
 	for _, request := range asked.Requests {
 		answers = append(answers, evaluate([]byte(asked.Policy), request))
 	}
@@ -69,20 +78,24 @@ func evaluate(text []byte, asked request) answer {
 	// The evaluator writes into the rules that it was given, so each question has its own.
 	loaded, err := policy.LoadPolicyFromBytes(text)
 	must(err)
-	attributes := authorizer.AttributesRecord{
-		Verb: asked.Verb, Namespace: asked.Namespace, APIGroup: asked.Group, Resource: asked.Resource,
-		Subresource: asked.Subresource, Name: asked.Name, Path: asked.Path, ResourceRequest: asked.ResourceRequest,
-	}
-	if !asked.Anonymous {
-		attributes.User = &user.DefaultInfo{Name: asked.User, Groups: asked.Groups}
-	}
-	found := policy.NewPolicyRuleEvaluator(loaded).EvaluatePolicyRule(attributes)
+	found := policy.NewPolicyRuleEvaluator(loaded).EvaluatePolicyRule(attributesOf(asked))
 	stages := []string{}
 	for _, stage := range found.OmitStages {
 		stages = append(stages, string(stage))
 	}
 	slices.Sort(stages) // its own order is a map's
 	return answer{string(found.Level), stages, found.OmitManagedFields}
+}
+
+func attributesOf(asked request) authorizer.AttributesRecord {
+	attributes := authorizer.AttributesRecord{
+		Verb: asked.Verb, Namespace: asked.Namespace, APIGroup: asked.Group, APIVersion: "v1", Resource: asked.Resource,
+		Subresource: asked.Subresource, Name: asked.Name, Path: asked.Path, ResourceRequest: asked.ResourceRequest,
+	}
+	if !asked.Anonymous {
+		attributes.User = &user.DefaultInfo{Name: asked.User, Groups: asked.Groups}
+	}
+	return attributes
 }
 
 func must(err error) {
