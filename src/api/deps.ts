@@ -1,16 +1,22 @@
 import type { TlsOptions } from 'node:tls'
 
-import type { LogInfo, SourceAnswer } from '../domain/answers.ts'
+import type { LogInfo, SourceAnswer, WitnessAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
+import type { RuleCheck } from '../domain/rule-answers.ts'
 import type { Auth } from '../auth/auth.ts'
 import type { HourAccount } from '../ingest/hours.ts'
 import type { AccessAuditDesk } from '../ingest/access-audit-desk.ts'
 import type { RejectedDesk } from '../ingest/rejected-desk.ts'
 import type { Refeed } from '../ingest/replay.ts'
+import type { RuleCheckAsked } from '../ingest/rule-check.ts'
+import type { RuleDesk } from '../ingest/rule-desk.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { RuleScope } from '../rules/family.ts'
 import type { Emit, Receiver } from '../sources/source.ts'
+import type { Query } from '../query/ast.ts'
 import type { Reads } from '../store/reads.ts'
 import type { Rereads } from '../store/reread.ts'
+import type { Jobs } from './jobs.ts'
 
 /** What the API is handed: it constructs none of it. */
 export interface ApiDeps {
@@ -27,6 +33,9 @@ export interface ApiDeps {
   /** Accounts of a source from an hour to before another, oldest first; hours are counted since 1970, UTC. */
   readonly hours: (source: string, since: number, until: number) => readonly HourAccount[]
   readonly accessAudits: AccessAuditDesk
+  readonly rules: RulesApi
+  /** Makes a query find what rules in force have hashed, too. Undefined: they hash nothing. */
+  readonly hashed?: () => ((query: Query) => Query) | undefined
   readonly rejected: Pick<RejectedDesk, 'list' | 'get' | 'take' | 'settle' | 'discard' | 'totals'>
   /** Undefined: nobody knows any more what the records of that source were. */
   readonly refeed: (name: string) => Refeed | undefined
@@ -46,9 +55,12 @@ export interface ApiDeps {
   /** An error that is a bug, or what broke: logged once, without contents of events. `id` is what the caller was told. */
   readonly logError: (error: unknown, id: string) => void
   readonly readiness: () => Readiness
+  /** Undefined, or left out: none are configured. */
+  readonly witnesses?: () => WitnessAnswer | undefined
   readonly info: ServerInfo
   /** Folder with the built UI; undefined: the API alone. */
   readonly uiFolder: string | undefined
+  readonly evidence: EvidenceDeps
   readonly clock: Clock
   readonly limits: Limits
   /** Who may read the logs without a credential: nobody, all but their entries, everybody. Default `none`. */
@@ -61,6 +73,17 @@ export interface ApiDeps {
   readonly cursorKey?: Uint8Array
 }
 
+/** Rules in force, and how they change. */
+interface RulesApi {
+  readonly desk: Pick<RuleDesk, 'status' | 'put' | 'remove' | 'confirm' | 'refuse' | 'versions'>
+  /** What a candidate would make of the stored last day. */
+  check(asked: Omit<RuleCheckAsked, 'at' | 'now'>): Promise<RuleCheck>
+  /** How rules are asked about events of a source. */
+  readonly scopeOf: (source: string, stream: string) => RuleScope
+  /** In words for an operator: what waits, what was not understood, what wants a restart. */
+  notes(): readonly string[]
+}
+
 /** The part of the ledger that is read by callers. See `src/ledger/ledger.ts`. */
 interface LedgerReads {
   logs(): readonly LogInfo[]
@@ -68,13 +91,35 @@ interface LedgerReads {
   checkpoint(log: string): string | undefined
   /** Undefined: no checkpoint covers it yet. */
   proof(log: string, index: number): Promise<InclusionProof | undefined>
+  /** That a checkpoint which covers it stands in the root log. Undefined: none yet. Left out: there is no root log. */
+  rootProof?(log: string, index: number): Promise<RootInclusion | undefined>
   /** Paths below a log (C2SP tlog-tiles). Undefined: no such thing. */
   serve(log: string, path: string): Promise<ServedFile | undefined>
+}
+
+/** What evidence packs are made with, beside what all reads have. */
+export interface EvidenceDeps {
+  readonly jobs: Jobs
+  /** `verify.html` as it was built. Undefined: it was not. */
+  page(): Promise<Uint8Array | undefined>
+  /** The rules that had this hash, as JSON: the very text that was hashed. Undefined: not known. */
+  rules(hash: string): string | undefined
+  /** The configured tlog-policy; undefined: no witness is asked for. */
+  policy(): string | undefined
+  readonly approvals: 'single' | 'two'
 }
 
 interface InclusionProof {
   readonly checkpoint: string
   readonly hashes: readonly Uint8Array[]
+}
+
+interface RootInclusion {
+  readonly entry: number
+  readonly note: string
+  readonly hashes: readonly Uint8Array[]
+  readonly rootNote: string
+  readonly rootHashes: readonly Uint8Array[]
 }
 
 interface ServedFile {

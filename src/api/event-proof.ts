@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { blockHash, blockSalt } from '../../verify/blocks.ts'
 import { parseLeaf } from '../../verify/leaf.ts'
 import { formatProof } from '../../verify/proof.ts'
-import type { ProofAnswer } from '../domain/answers.ts'
+import type { ProofAnswer, RootProof } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { Commit } from '../store/reads.ts'
@@ -33,9 +33,24 @@ export function addProofRoute(app: FastifyInstance, deps: ApiDeps): void {
     const proof = formatProof({ index, path: inclusion.hashes, checkpoint: inclusion.checkpoint })
     if (format === 'text') return reply.type('text/plain; charset=utf-8').send(proof)
     const vkey = deps.ledger.logs().find((each) => each.origin === log)?.vkey ?? ''
-    const answer: ProofAnswer = { leaf, log, index, proof, vkey, blocks, commitments }
+    const root = await rootProof(deps, log, index)
+    const answer: ProofAnswer = { leaf, log, index, proof, vkey, blocks, commitments, ...(root && { root }) }
     return reply.send(answer)
   })
+}
+
+/** The same event up to the root log, in two proofs; undefined until its log's checkpoint stands there. */
+async function rootProof({ ledger }: ApiDeps, log: string, index: number): Promise<RootProof | undefined> {
+  const found = await ledger.rootProof?.(log, index)
+  if (found === undefined) return undefined
+  const { entry, note, hashes, rootNote, rootHashes } = found
+  const [origin] = rootNote.split('\n', 1)
+  return {
+    vkey: ledger.logs().find((each) => each.origin === origin)?.vkey ?? '',
+    entry,
+    event: formatProof({ index, path: hashes, checkpoint: note }),
+    proof: formatProof({ index: entry, path: rootHashes, checkpoint: rootNote }),
+  }
 }
 
 /** Salts and hashes of an event's blocks (docs/ledger.md, Blocks), from its subject keys. */

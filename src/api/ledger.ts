@@ -7,12 +7,15 @@ import type { ApiDeps } from './deps.ts'
  * The logs under their C2SP paths (tlog-tiles), for whoever wants to check them without trusting us. `ledger.public` opens
  * them to everyone: the hashes only, or the entries too.
  */
-export function addLedgerRoutes(app: FastifyInstance, deps: Pick<ApiDeps, 'ledger' | 'publicLedger'>): void {
+export function addLedgerRoutes(
+  app: FastifyInstance,
+  deps: Pick<ApiDeps, 'ledger' | 'publicLedger' | 'witnesses'>,
+): void {
   const isPublic = deps.publicLedger === 'tiles' || deps.publicLedger === 'entries'
   const config = { needs: [isPublic ? 'PUBLIC' : 'LEDGER_READ'] } as const
   const entriesConfig = { needs: [deps.publicLedger === 'entries' ? 'PUBLIC' : 'LEDGER_READ'] } as const
 
-  app.get('/log', { config }, () => ({ logs: deps.ledger.logs() }))
+  app.get('/log', { config }, () => ({ logs: deps.ledger.logs(), ...deps.witnesses?.() }))
   app.get('/log/:install/:node/:stream/:period/tile/entries/*', { config: entriesConfig }, serve)
   app.get('/log/*', { config }, serve)
 

@@ -268,6 +268,10 @@ export type RecordResult =
   | { readonly dropped: string }
   | { readonly duplicate: string; readonly log: string; readonly index: number }
   | { readonly rejected: { readonly code: string; readonly path?: string; readonly message: string } }
+  | { readonly shed: ShedFor }
+
+/** Which limit of its source a record was beyond that was given up; `intake`: nothing could be taken at all. */
+export type ShedFor = 'recordsPerSecond' | 'bytesPerSecond' | 'connections' | 'journalShare' | 'intake'
 
 /** What a source gets once its batch is durable. */
 export interface Receipt {

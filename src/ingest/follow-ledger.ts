@@ -11,6 +11,8 @@ export interface LedgerFollower {
   readonly flushedFeed: number
   /** Signs a checkpoint that covers `size` leaves of a log, as soon as that many are durable. */
   finalCheckpoint(log: string, size: number): Promise<string>
+  /** Signs what is durable and enters it into the root log, now. */
+  rootNow(): Promise<void>
 }
 
 export interface LedgerFollowerDeps {
@@ -18,15 +20,23 @@ export interface LedgerFollowerDeps {
   readonly fromFeed: number
   readonly ledger: Ledger
   readonly clock: Clock
+  /** How often the root log takes in what changed. Default ten seconds. */
+  readonly rootMs?: number
 }
 
 const TICK_MS = 1000
+const ROOT_MS = 10_000
 
-export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFollowerDeps): LedgerFollower {
+export function createLedgerFollower(deps: LedgerFollowerDeps): LedgerFollower {
+  const { feed, fromFeed, ledger, clock, rootMs = ROOT_MS } = deps
   let appendedFeed = fromFeed
   let flushedFeed = fromFeed
   let signing: Promise<void> = Promise.resolve()
   const closing = new Set<string>()
+  /** When the root log took in what had changed, milliseconds since 1970. */
+  let rootAt = 0
+  /** A log opened or closed: the root log says so at once. */
+  let isRootDue = false
   const waiting = new Set<() => void>()
 
   async function append(signal: AbortSignal): Promise<void> {
@@ -35,6 +45,7 @@ export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFo
       const { log, first, system } = payload.header
       if (log !== undefined && first !== undefined) ledger.append(log, first, leavesOf(payload))
       if (log !== undefined && system === 'log.closed') closing.add(log)
+      if (system === 'log.opened' || system === 'log.closed') isRootDue = true
       appendedFeed = frame.firstFeed + frame.events
       for (const look of waiting) look()
     }
@@ -56,16 +67,25 @@ export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFo
     return signing
   }
 
+  /** Signs, and the root log takes in each checkpoint that changed. */
+  async function signRoot(): Promise<void> {
+    isRootDue = false
+    rootAt = clock.now()
+    await sign()
+    await ledger.enterRoot()
+  }
+
   async function tick(signal: AbortSignal): Promise<void> {
     let signedFeed = -1
     while (!signal.aborted) {
-      if (appendedFeed !== signedFeed) {
+      const isLate = isRootDue || Math.abs(clock.now() - rootAt) >= rootMs
+      if (appendedFeed !== signedFeed || isLate) {
         signedFeed = appendedFeed
-        await sign()
+        await (isLate ? signRoot() : sign())
       }
       await pause(clock, TICK_MS, signal)
     }
-    await sign()
+    await signRoot()
   }
 
   return {
@@ -85,8 +105,10 @@ export function createLedgerFollower({ feed, fromFeed, ledger, clock }: LedgerFo
         waiting.add(look)
         look()
       })
-      await sign()
+      // Before the next log begins: whoever reads its first leaf finds the last checkpoint of this one witnessed.
+      await signRoot()
       return ledger.checkpoint(log) ?? ''
     },
+    rootNow: signRoot,
   }
 }

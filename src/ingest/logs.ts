@@ -1,4 +1,4 @@
-import { formatOrigin, parseOrigin } from '../domain/sealed.ts'
+import { formatOrigin, generationOf, generationSuffix, parseOrigin } from '../domain/sealed.ts'
 
 export type Period = 'month' | 'day'
 
@@ -29,6 +29,8 @@ export interface Turn {
 export interface LogsOptions {
   readonly install: string
   readonly node: string
+  /** Logs are opened for this one; those of earlier ones take nothing more (docs/decisions/recovery.md). Default 1. */
+  readonly generation?: number
   /** Of a stream; streams need not be declared. */
   readonly periodOf: (stream: string) => Period
 }
@@ -50,10 +52,12 @@ export class Logs {
   restore(origin: string, next: number, closed: boolean, grown: number | 'beaten' = 0): void {
     const { stream, period } = parseOrigin(origin)
     const known = this.#open.get(stream)
-    if (closed) {
+    if (closed || generationOf(origin) < this.#generation) {
       if (known?.origin === origin) this.#open.delete(stream)
-      if ((this.#previous.get(stream)?.origin ?? '') < origin) this.#previous.set(stream, { origin, next })
-    } else if (known === undefined || known.origin <= origin) {
+      const before = this.#previous.get(stream)
+      if (before === undefined || before.origin === origin || isEarlier(before.origin, origin))
+        this.#previous.set(stream, { origin, next: Math.max(next, before?.origin === origin ? before.next : 0) })
+    } else if (known === undefined || known.origin === origin || isEarlier(known.origin, origin)) {
       const before = known?.origin === origin ? known.grown : 0
       this.#open.set(stream, {
         origin,
@@ -64,6 +68,10 @@ export class Logs {
         beaten: 0,
       })
     }
+  }
+
+  get #generation(): number {
+    return this.#options.generation ?? 1
   }
 
   get open(): readonly OpenLog[] {
@@ -81,8 +89,9 @@ export class Logs {
     const period = periodText(this.#options.periodOf(stream), received)
     if (current !== undefined && !hasEnded(current, period)) return { log: current }
     const { install, node } = this.#options
-    const origin = formatOrigin({ install, node, stream, period })
-    const log: OpenLog = { origin, stream, period, next: 0, grown: 0, beaten: 0 }
+    const named = `${period}${generationSuffix(this.#generation)}`
+    const origin = formatOrigin({ install, node, stream, period: named })
+    const log: OpenLog = { origin, stream, period: named, next: 0, grown: 0, beaten: 0 }
     if (current !== undefined) this.closed(current)
     this.#open.set(stream, log)
     return { log, open: log, ...(current && { close: current }) }
@@ -101,7 +110,14 @@ export class Logs {
 
 /** A log goes on through its period, also where the stream's period was changed in the meantime. */
 function hasEnded(log: OpenLog, now: string): boolean {
-  return log.period.slice(0, now.length) !== now.slice(0, log.period.length)
+  const [period = ''] = log.period.split('.')
+  return period.slice(0, now.length) !== now.slice(0, period.length)
+}
+
+/** Of two logs of one stream: by generation, then by period. */
+function isEarlier(a: string, b: string): boolean {
+  const byGeneration = generationOf(a) - generationOf(b)
+  return byGeneration < 0 || (byGeneration === 0 && a < b)
 }
 
 function periodText(period: Period, received: number): string {

@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../domain/event.ts'
+import type { WitnessAlarm } from '../ledger/witness-rounds.ts'
 import type { Format } from '../formats/format.ts'
 import { TRAIL_FORMAT } from './seal.ts'
 
@@ -11,6 +12,38 @@ export const trailFormat: Format = {
     const event = JSON.parse(new TextDecoder().decode(bytes)) as AuditEvent
     return { kind: 'events', events: [{ event }] }
   },
+}
+
+/** Told of the root log's witnesses. */
+export function witnessAlarm(kind: WitnessAlarm, message: string, now: number): AuditEvent {
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: {
+      kind: 'alert',
+      dataset: 'whodid.ledger',
+      action: `witness-${kind}`,
+      outcome: kind === 'quorum-back' ? 'success' : 'failure',
+      category: ['configuration'],
+    },
+    user: { kind: 'system', name: 'whodid' },
+    message,
+  }
+}
+
+/** Told once a minute and source, with what was given up since the last time. `now` is in milliseconds since 1970. */
+export function shedAlarm(
+  source: string,
+  shed: { readonly records: number; readonly bytes: number; readonly reasons: ReadonlySet<string> },
+  now: number,
+): AuditEvent {
+  const { records, bytes, reasons } = shed
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: { kind: 'alert', dataset: 'whodid.intake', action: 'shed', outcome: 'unknown', category: ['configuration'] },
+    user: { kind: 'system', name: 'whodid' },
+    audit: { resource: [{ type: 'source', name: source }] },
+    message: `${records} records (${bytes} bytes) of source ${source} were given up beyond its limits: ${[...reasons].join(', ')}`,
+  }
 }
 
 /** Told once a batch: each of its conflicting events is marked as well. `now` is in milliseconds since 1970. */

@@ -1,23 +1,25 @@
 import { hash } from 'node:crypto'
 import { AuditError } from '../domain/errors.ts'
-import type { Receipt, RecordResult } from '../domain/answers.ts'
+import type { Receipt, RecordResult, ShedFor } from '../domain/answers.ts'
 import type { AuditEvent, JsonObject } from '../domain/event.ts'
 import { NOTHING } from '../domain/accounting.ts'
-import type { Position } from '../domain/sealed.ts'
+import { generationOf, type Position } from '../domain/sealed.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
-import { type RecordSlice, receiptOf, slicesOf } from './batch.ts'
+import { numbersOf, type RecordSlice, receiptOf, slicesOf } from './batch.ts'
 import { type Books, SYSTEM_SOURCE } from './books.ts'
 import { byHour, hourOf } from './hours.ts'
 import { decide, type DecidedPart } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
 import type { Logs, OpenLog } from './logs.ts'
-import { type EpochNumber, type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
+import type { JournalShares } from './journal-shares.ts'
+import { type PayloadHeader, payloadParts, type SealedTable } from './payload.ts'
 import { rejectedOfSlice } from './rejected.ts'
 import type { RulesInForce, RulesRevision } from './rules-in-force.ts'
 import { type SealedSlice, type Slice, type SliceRecord, type SliceRules, TRAIL_FORMAT } from './seal.ts'
+import { createShedder } from './shedding.ts'
 import { systemEvent, type SystemAction } from './system-leaves.ts'
 import { conflictAlarm } from './trail.ts'
 import { createTurns } from './turns.ts'
@@ -37,10 +39,19 @@ export interface SourceInfo {
   readonly kubernetesPolicy?: string
   /** Its events are judged by AccessAudits. */
   readonly accessAudit?: boolean
+  /** What it sends beyond its limits, or while nothing can be taken, is given up and counted, and not waited with. */
+  readonly sheds?: boolean
+  /** Part of the journal's bound that it may hold. */
+  readonly journalShare?: number
+  /** A longer record is rejected. */
+  readonly recordBytes?: number
 }
 
 export interface WriterDeps {
-  readonly journal: Pick<Journal, 'append'>
+  readonly journal: Pick<Journal, 'append' | 'nextFeed'>
+  readonly shares: JournalShares
+  /** Bytes of the journal that may wait, and the feed number before which nothing waits any more. */
+  readonly room: () => { readonly boundBytes: number; readonly passedFeed: number }
   /** Is given the rules that the slice names. */
   readonly seal: (slice: Slice, rules: RulesRevision) => Promise<SealedSlice>
   readonly logs: Logs
@@ -48,13 +59,15 @@ export interface WriterDeps {
   readonly duplicates: DuplicateWindow
   readonly idempotency: IdempotencyKeys
   readonly clock: Clock
-  /** Why nothing can be taken now, if so: journal full, disk nearly full, closing. */
-  readonly refusal: () => AuditError | undefined
+  /** Why no records, or not even a count of them, can be taken now, if so: journal full, disk nearly full, closing. */
+  readonly refusal: (of?: 'records' | 'count') => AuditError | undefined
   /** The last signed checkpoint of a log, as its note. */
   readonly checkpoint: (log: string) => string | undefined
   /** Waits until a log's leaves before `size` are signed and gives that checkpoint; used when a log closes. */
   readonly finalCheckpoint: (log: string, size: number) => Promise<string>
   readonly vkey: (log: string) => Promise<string>
+  /** What the recovery that began this generation found: told in the first log of each stream that goes on after it. */
+  readonly recovery?: JsonObject
   /** Whether records that can become no event are kept for another look. Left out: they are. */
   readonly keepsRejected?: boolean
   readonly rules: Pick<RulesInForce, 'current'>
@@ -65,6 +78,8 @@ export interface WriterDeps {
 
 export interface Writer {
   emitFor(source: SourceInfo): Emit
+  /** Gives a batch up that is beyond the limits of its source: counted, sealed, and only then answered. */
+  shedFor(source: SourceInfo): (batch: readonly SourceRecord[], options: EmitOptions, why: ShedFor) => Promise<Receipt>
   /** Writes an event of our own trail; resolves once it is durable. */
   trail(event: AuditEvent): Promise<void>
   /** Heartbeats that are due, and logs whose period has ended. `all`: into every log that grew, whether due or not. */
@@ -79,6 +94,7 @@ const TRAIL_STREAM = 'whodid'
 const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authenticated: true }
 const QUEUE_BYTES = 256 * 1024 * 1024
 const SEAL_ATTEMPTS = 3
+const SHARE_RETRY_MS = 10_000
 const MINUTE_MS = 60_000
 const QUIET_MS = 600_000
 
@@ -93,6 +109,7 @@ export function createWriter(deps: WriterDeps): Writer {
   let lastReceived = books.received
   /** By source, milliseconds that its clock is ahead of ours, as measured last. */
   const clockOffsets = new Map<string, number>()
+  const shedder = createShedder({ turns, append: (header) => append(header, [], 0), receive, trail, clock })
   /** Hours before this one were told by a heartbeat after they had ended. */
   let closedHours = -Infinity
 
@@ -121,7 +138,9 @@ export function createWriter(deps: WriterDeps): Writer {
   ): Promise<void> {
     // From here on the order is fixed: index order is byte order. A crash before the sync leaves nothing that anyone was
     // promised; frames that are found whole all the same stay, with their indexes.
-    const { frame, durable } = journal.append(payloadParts(header, events, rejected), count)
+    const parts = payloadParts(header, events, rejected)
+    const { frame, durable } = journal.append(parts, count)
+    if (header.source !== SYSTEM_SOURCE) deps.shares.enter(header.source, journal.nextFeed, bytesOf(parts))
     books.enter(frame, header, count)
     return durable
   }
@@ -216,6 +235,11 @@ export function createWriter(deps: WriterDeps): Writer {
       rules,
       ...(previous && { previous: previous.origin, final: await deps.finalCheckpoint(previous.origin, previous.next) }),
     })).catch(deps.fatal)
+    const { recovery } = deps
+    if (recovery === undefined || previous === undefined) return
+    if (generationOf(previous.origin) === generationOf(log.origin)) return
+    const details = { previous: previous.origin, leaves: previous.next, ...recovery }
+    system(log, received, 'recovery', () => Promise.resolve(details)).catch(deps.fatal)
   }
 
   function closeLog(log: OpenLog, received: number): void {
@@ -307,8 +331,10 @@ export function createWriter(deps: WriterDeps): Writer {
   }
 
   async function emit(source: SourceInfo, batch: readonly SourceRecord[], options: EmitOptions): Promise<Receipt> {
-    const refusal = deps.refusal() ?? (queuedBytes > QUEUE_BYTES ? queueFull() : undefined)
-    if (refusal !== undefined) throw refusal
+    const refusal = deps.refusal() ?? (queuedBytes > QUEUE_BYTES ? queueFull() : undefined) ?? shareRefusal(source)
+    // What is fed again is kept where it came from, and can wait.
+    if (refusal !== undefined && (source.sheds !== true || source.replays === true)) throw refusal
+    if (refusal !== undefined) return shed(source, batch, options, isShareFull(source) ? 'journalShare' : 'intake')
     if (options.clockOffsetMs !== undefined) clockOffsets.set(source.name, Math.round(options.clockOffsetMs))
     const idempotency = deps.idempotency.enter(source.name, options.idempotencyKey, batch, clock.now())
     const slices = slicesOf(batch, options.idempotencyKey)
@@ -330,6 +356,30 @@ export function createWriter(deps: WriterDeps): Writer {
     return receiptOf(decisions.flatMap((each) => each.results))
   }
 
+  function isShareFull({ name, journalShare }: SourceInfo): boolean {
+    if (journalShare === undefined) return false
+    const { boundBytes, passedFeed } = deps.room()
+    return deps.shares.held(name, passedFeed) >= boundBytes * journalShare
+  }
+
+  function shareRefusal(source: SourceInfo): AuditError | undefined {
+    if (!isShareFull(source)) return undefined
+    const hint = 'the store or the ledger is behind: see /readyz; or raise limits.journalShare of this source'
+    const message = `source ${source.name} holds its share of the journal`
+    return new AuditError('busy', message, { retryAfterMs: SHARE_RETRY_MS, hint })
+  }
+
+  async function shed(
+    source: SourceInfo,
+    batch: readonly SourceRecord[],
+    options: EmitOptions,
+    why: ShedFor,
+  ): Promise<Receipt> {
+    const refusal = deps.refusal('count')
+    if (refusal !== undefined) throw refusal
+    return shedder.shed(source, batch, options, why)
+  }
+
   /** Beside the acknowledgement, which says `conflict` itself: the rows are marked whatever becomes of the alarm. */
   function raiseConflict(source: string, count: number): void {
     const alarm = conflictAlarm(source, count, clock.now())
@@ -346,6 +396,7 @@ export function createWriter(deps: WriterDeps): Writer {
       (source) =>
       (batch, options = {}) =>
         emit(source, batch, options),
+    shedFor: (source) => (batch, options, why) => shed(source, batch, options, why),
     trail,
     async beat(when) {
       const received = receive()
@@ -355,6 +406,7 @@ export function createWriter(deps: WriterDeps): Writer {
         logs.closed(log)
         closeLog(log, received)
       }
+      await shedder.tell(received, when === 'stop' ? 'at once' : 'due')
       const due = logs.open.filter((log) => isDue(log, when, received))
       await Promise.all(due.map((log) => beatIn(log, received)))
     },
@@ -401,16 +453,6 @@ function sliceRules(source: SourceInfo, { revision }: RulesRevision, routed: rea
   }
 }
 
-/** The highest number of each epoch among them. */
-function numbersOf(records: readonly SliceRecord[]): readonly EpochNumber[] {
-  const highest = new Map<number, number>()
-  for (const { sequence } of records) {
-    if (sequence === undefined) continue
-    highest.set(sequence.epoch, Math.max(sequence.n, highest.get(sequence.epoch) ?? 0))
-  }
-  return [...highest]
-}
-
 function sliceOf(
   source: SourceInfo,
   log: OpenLog,
@@ -423,6 +465,7 @@ function sliceOf(
     authenticated: source.authenticated,
     ...(source.cluster !== undefined && { cluster: source.cluster }),
     ...(source.timezone !== undefined && { timezone: source.timezone }),
+    ...(source.recordBytes !== undefined && { recordBytes: source.recordBytes }),
     log: log.origin,
     received,
     format,
@@ -430,6 +473,10 @@ function sliceOf(
     ...(way !== undefined && { way }),
     records,
   }
+}
+
+function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0)
 }
 
 function queueFull(): AuditError {

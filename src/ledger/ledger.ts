@@ -45,6 +45,8 @@ export interface Ledger {
   rootProof(log: string, index: number): Promise<RootInclusion | undefined>
   /** Lets go of a log's files, for logs that were closed by their last leaf (`log.closed`); they stay readable. */
   close(log: string): Promise<void>
+  /** All logs but root logs, also those that nothing was signed for yet; `closed` by their last leaf. */
+  known(): readonly { readonly origin: string; readonly size: number; readonly closed: boolean }[]
   /** All logs that have a published checkpoint. */
   logs(): readonly LogInfo[]
   /** Newest published checkpoint: a signed note. */
@@ -128,6 +130,10 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>, root: RootWri
       return log === undefined ? undefined : root?.proof(log, index)
     },
     close: (origin) => exclusive(async () => logs.get(origin)?.log.close()),
+    known: () =>
+      [...logs.values()]
+        .filter(({ log }) => !isRootOrigin(log.origin))
+        .map(({ log }) => ({ origin: log.origin, size: log.size, closed: log.closed })),
     logs: () => [...logs.values()].flatMap((each) => logInfo(each, deps, root)),
     checkpoint: (origin) => logs.get(origin)?.published?.note,
     async proof(origin, index) {

@@ -25,7 +25,7 @@ export interface Config {
   readonly data: string
   readonly install?: string
   readonly keys: string
-  readonly ledger: { readonly public: 'none' | 'tiles' | 'entries' }
+  readonly ledger: LedgerConfig
   readonly store: { readonly url?: string; readonly database?: string }
   readonly streams: readonly StreamConfig[]
   readonly sources: readonly SourceConfig[]
@@ -41,6 +41,14 @@ export interface Config {
   readonly approvals?: 'single'
   /** All rules of all files. Left out: none. */
   readonly rules?: RulesRead
+}
+
+interface LedgerConfig {
+  readonly public: 'none' | 'tiles' | 'entries'
+  /** A tlog-policy with the addresses of the witnesses of the root log. */
+  readonly witnesses?: string
+  /** How often the root log takes in what changed; left out: ten seconds. */
+  readonly rootMs?: number
 }
 
 interface StreamConfig {
@@ -84,7 +92,13 @@ const file = z.strictObject({
   data: z.string().min(1).exactOptional(),
   install: name.exactOptional(),
   keys: z.strictObject({ path: z.string().min(1) }).exactOptional(),
-  ledger: z.strictObject({ public: z.enum(['none', 'tiles', 'entries']) }).exactOptional(),
+  ledger: z
+    .strictObject({
+      public: z.enum(['none', 'tiles', 'entries']).exactOptional(),
+      witnesses: z.string().min(1).exactOptional(),
+      rootSeconds: z.int().min(1).max(600).exactOptional(),
+    })
+    .exactOptional(),
   store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
   forward: forwardTo.exactOptional(),
   journal: z.strictObject({ maxBytes: z.int().positive() }).exactOptional(),
@@ -147,7 +161,11 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     data,
     ...(said.install !== undefined && { install: said.install }),
     keys: said.keys === undefined ? join(data, 'keys') : at(said.keys.path),
-    ledger: said.ledger ?? { public: 'none' },
+    ledger: {
+      public: said.ledger?.public ?? 'none',
+      ...(said.ledger?.witnesses !== undefined && { witnesses: at(said.ledger.witnesses) }),
+      ...(said.ledger?.rootSeconds !== undefined && { rootMs: said.ledger.rootSeconds * 1000 }),
+    },
     store: said.store ?? {},
     streams: said.streams ?? [],
     sources,

@@ -3,6 +3,7 @@ import { Books, type BooksSnapshot } from '../ingest/books.ts'
 import { DuplicateWindow } from '../ingest/duplicates.ts'
 import { createEventIds } from '../ingest/event-id.ts'
 import { IdempotencyKeys } from '../ingest/idempotency.ts'
+import { JournalShares } from '../ingest/journal-shares.ts'
 import { Logs } from '../ingest/logs.ts'
 import { type FramePlace, holdsAllSigned, recover, type Recovered } from '../ingest/recover.ts'
 import { type Journal, openJournal } from '../journal/journal.ts'
@@ -13,11 +14,14 @@ import { openState, type State } from '../state/state.ts'
 import { journalBound } from './admission.ts'
 import type { Closers } from './closers.ts'
 import type { Config } from './config.ts'
+import type { Install } from '../state/install.ts'
 import { type Keys, openKeys } from './keys.ts'
+import { planRoot, type RootPlan } from './root-plan.ts'
 
 /** What is on the disk, opened and recovered, and what the writer knows in memory because of it. */
 export interface Foundation {
   readonly state: State
+  readonly root: RootPlan
   readonly keys: Keys
   readonly ledger: Ledger
   readonly journal: Journal
@@ -26,6 +30,14 @@ export interface Foundation {
   readonly places: readonly FramePlace[]
 }
 
+export interface FoundationOptions {
+  readonly log?: (message: string) => void
+  /** See `planRoot`. */
+  readonly recover?: boolean
+}
+
+/** Of the root log's places in the control state. */
+const ROOT_PLACES = 'root'
 /** Name of the books' snapshot in the control state. */
 export const BOOKS = 'books'
 const LARGEST_FILE = 64 * 1024 * 1024
@@ -37,11 +49,19 @@ export async function openFoundation(
   files: Files,
   clock: Clock,
   closers: Closers,
+  options: FoundationOptions = {},
 ): Promise<Foundation> {
   const state = openState({ folder: config.data, clock, ...(config.install && { install: config.install }) })
   closers.push(() => state.close())
   const journalFolder = join(config.data, 'journal')
   const isNew = state.checkpoints.all().length === 0 && (await files.list(journalFolder)).length === 0
+  const root = await planRoot({
+    state,
+    witnesses: config.ledger.witnesses,
+    clock,
+    log: options.log ?? (() => undefined),
+    recover: options.recover === true,
+  })
   const keys = await openKeys(files, config.keys, isNew)
   closers.push(() => keys.close())
   const ledger = await openLedger({
@@ -49,6 +69,15 @@ export async function openFoundation(
     folder: join(config.data, 'ledger'),
     keys: keys.logs,
     checkpoints: state.checkpoints,
+    root: {
+      origin: root.origin,
+      held: root.held,
+      ...beforeOf(root.install),
+      places: {
+        load: () => state.snapshots.load(ROOT_PLACES),
+        save: (value) => state.snapshots.save(ROOT_PLACES, value),
+      },
+    },
   })
   closers.push(() => ledger.stop())
   const journal = await openJournal({
@@ -63,12 +92,13 @@ export async function openFoundation(
   const memory: Recovered = {
     // We saved it.
     books: new Books(state.snapshots.load(BOOKS) as BooksSnapshot | undefined),
-    logs: restoredLogs(config, state, ledger),
+    logs: restoredLogs(config, root.install, ledger),
     duplicates: new DuplicateWindow(),
     idempotency: new IdempotencyKeys(createEventIds(keys.dedupe)),
+    shares: new JournalShares(),
   }
   const places = await recover(journal, memory, clock.now())
-  return { state, keys, ledger, journal, memory, places }
+  return { state, root, keys, ledger, journal, memory, places }
 }
 
 /** Whole files go, and never the last: on a small disk they must be small enough for the bound to be kept. */
@@ -76,10 +106,15 @@ export function fileBytesOf(journalBytes: number): number {
   return Math.min(LARGEST_FILE, Math.max(SMALLEST_FILE, journalBytes / 8))
 }
 
-function restoredLogs(config: Config, { install }: State, ledger: Ledger): Logs {
+/** What the root log of a later generation says first of the one before. */
+function beforeOf({ recovery }: Install): { before?: { origin: string; witnessed: number } } {
+  return recovery === undefined ? {} : { before: { origin: recovery.root, witnessed: recovery.witnessed } }
+}
+
+function restoredLogs(config: Config, install: Install, ledger: Ledger): Logs {
   const periods = new Map(config.streams.map((stream) => [stream.name, stream.period ?? 'month']))
   const periodOf = (stream: string) => periods.get(stream) ?? 'month'
-  const logs = new Logs({ install: install.name, node: install.node, periodOf })
-  for (const { origin, state } of ledger.logs()) logs.restore(origin, ledger.size(origin), state === 'closed')
+  const logs = new Logs({ install: install.name, node: install.node, generation: install.generation, periodOf })
+  for (const { origin, size, closed } of ledger.known()) if (size > 0) logs.restore(origin, size, closed)
   return logs
 }

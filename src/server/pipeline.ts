@@ -50,6 +50,7 @@ const REJECTED_KEEP_MS = 30 * 86_400_000
 export async function startPipeline(deps: PipelineDeps, closers: Closers): Promise<Pipeline> {
   const { config, clock, log } = deps
   const { journal, ledger, keys, memory, places } = deps.foundation
+  const { install } = deps.foundation.root
   const end = journal.nextFeed
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(deps.fatal)
@@ -66,7 +67,13 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   })
   closers.push(() => store.close())
   const fromFeed = resumeFeed(places, (origin) => ledger.size(origin), end)
-  const ledgerFollower = createLedgerFollower({ feed, fromFeed, ledger, clock })
+  const ledgerFollower = createLedgerFollower({
+    feed,
+    fromFeed,
+    ledger,
+    clock,
+    ...(config.ledger.rootMs !== undefined && { rootMs: config.ledger.rootMs }),
+  })
   const storeFollower = createStoreFollower({
     feed,
     trimmedFeed: journal.oldestFeed - 1,
@@ -128,11 +135,16 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     journal,
     seal: (slice, by) => workers.seal(slice, by),
     clock,
-    refusal: () => admission.refusal(),
-    checkpoint: (origin) => ledger.checkpoint(origin),
+    refusal: (of) => admission.refusal(of),
+    room: () => ({ boundBytes: admission.bound(), passedFeed: passedFeed() }),
+    checkpoint: (origin) => {
+      const root = ledger.root()
+      return root?.cosigned?.note ?? root?.note ?? ledger.checkpoint(origin)
+    },
     // Without the failure a log would wait for ever for a ledger that has ended, and all that is sent behind it.
     finalCheckpoint: (origin, size) => Promise.race([ledgerFollower.finalCheckpoint(origin, size), failed.promise]),
     vkey: (origin) => keys.vkey(origin),
+    ...(install.recovery !== undefined && { recovery: { ...install.recovery } }),
     rules,
     keepsRejected: maxBytes > 0,
     fatal,

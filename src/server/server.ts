@@ -2,18 +2,23 @@ import { hkdfSync } from 'node:crypto'
 import packageJson from '../../package.json' with { type: 'json' }
 import { createApi } from '../api/api.ts'
 import { listenControl } from '../api/control.ts'
-import { type ApiDeps, DEFAULT_LIMITS } from '../api/deps.ts'
+import { type ApiDeps, type EvidenceDeps, DEFAULT_LIMITS } from '../api/deps.ts'
 import { type Auth, createAuth } from '../auth/auth.ts'
 import { AuditError } from '../domain/errors.ts'
+import { isRootOrigin } from '../domain/sealed.ts'
 import { createAccessAuditDesk } from '../ingest/access-audit-desk.ts'
 import type { HourAccount } from '../ingest/hours.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
 import { tlsServerOptions } from '../lib/tls.ts'
+import { deriveRuleKeys } from '../rules/masks-hash.ts'
+import { readMasksOf } from '../rules/masks-read.ts'
+import { hashedSearch } from '../rules/masks-search.ts'
 import { readRun } from '../state/run-file.ts'
 import { type Closers, whole } from './closers.ts'
 import type { Config } from './config.ts'
+import { openEvidence } from './evidence.ts'
 import { type Foundation, openFoundation } from './foundation.ts'
 import { listen } from './listen.ts'
 import { type Pipeline, startPipeline } from './pipeline.ts'
@@ -21,6 +26,7 @@ import { openRules, type RulesAtWork } from './rules-at-work.ts'
 import { createRunRecord } from './run-record.ts'
 import { receiverCertificates, receiverSecrets, type Sources, startSources } from './sources.ts'
 import { startUpkeep } from './upkeep.ts'
+import { startWitnesses, type Witnesses } from './witnesses.ts'
 
 export interface ServerOptions {
   readonly config: Config
@@ -30,6 +36,8 @@ export interface ServerOptions {
   readonly files?: Files
   /** Reads the configuration again: rules change while the server runs. Left out: they change by the API alone. */
   readonly loadAgain?: () => Config
+  /** The data folder is an old copy, or may be one: goes on with new logs instead of refusing to start. */
+  readonly recover?: boolean
   /** Folder of the built UI; left out: the API alone. */
   readonly uiFolder?: string
 }
@@ -71,7 +79,10 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   failure.promise.catch(() => undefined)
   const fatal = failure.reject
 
-  const foundation = await openFoundation(config, files, clock, closers)
+  const foundation = await openFoundation(config, files, clock, closers, {
+    log,
+    recover: options.recover === true,
+  })
   const runRecord = createRunRecord(files, config.data, log)
   const stalePid = () => previousRun?.enginePid
   const onEngine = (pid: number) => runRecord.engine(pid)
@@ -93,6 +104,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     sourcesEnd.abort()
     return sources.stopped
   })
+  const witnesses = startWitnesses({ foundation, clock, log, fatal, trail: (event) => pipeline.trail(event) }, closers)
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
   rules.follow(closers)
 
@@ -101,8 +113,16 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     clock,
     receiverSecrets: receiverSecrets(config.sources),
     receiverCertificates: receiverCertificates(config.sources, config.tls?.clientCa !== undefined),
+    readMasks: () => readMasksOf(pipeline.rules.current().set, deriveRuleKeys(foundation.keys.dedupe)),
   })
-  const { app } = createApi(apiDeps(options, { foundation, pipeline, sources, rules, auth, clock, startedAt }))
+  const logError = errorsTo(log)
+  const { uiFolder } = options
+  const evidence = await openEvidence(
+    { files, data: config.data, uiFolder, state: foundation.state, clock, logError },
+    closers,
+  )
+  const parts = { foundation, pipeline, witnesses, sources, rules, auth, evidence, clock, startedAt }
+  const { app } = createApi(apiDeps(options, parts))
   const url = await listen(app, config.listen, config.tls, { clock, log, signal: sourcesEnd.signal })
   closers.push(() => app.close())
   const control = await listenControl(app, config.data)
@@ -120,17 +140,23 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
 }
 
 interface Parts {
+  readonly witnesses: Witnesses
   readonly foundation: Foundation
   readonly pipeline: Pipeline
   readonly sources: Sources
   readonly rules: RulesAtWork
   readonly auth: Auth
+  readonly evidence: EvidenceDeps
   readonly clock: Clock
   readonly startedAt: number
 }
 
+function errorsTo(log: (line: string) => void): ApiDeps['logError'] {
+  return (error, id) => log(`error ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+}
+
 function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDeps {
-  const { foundation, pipeline, sources, rules, auth, clock, startedAt } = parts
+  const { foundation, pipeline, sources, rules, auth, evidence, clock, startedAt } = parts
   const { ledger, journal, keys, state } = foundation
   return {
     auth,
@@ -139,6 +165,8 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     sources: () => sources.list(),
     hours: (name, since, until) => hoursOf(foundation, name, since, until),
     accessAudits: createAccessAuditDesk(rules.desk, clock),
+    rules,
+    hashed: () => hashedSearch(pipeline.rules.current().set, deriveRuleKeys(keys.dedupe)),
     rejected: pipeline.rejected,
     refeed: (name) => sources.refeed(name),
     reads: pipeline.store.reads,
@@ -149,15 +177,16 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     acked: () => journal.durableFeed - 1,
     onSearchable: (call) => pipeline.storeFollower.onSearchable(call),
     trail: (event) => pipeline.trail(event),
-    logError: (error, id) =>
-      log(`error ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
-    readiness: () => readinessOf(pipeline, rules),
+    logError: errorsTo(log),
+    evidence,
+    readiness: () => readinessOf(pipeline, rules, parts.witnesses),
+    witnesses: () => parts.witnesses.standing(),
     info: {
       install: state.install.name,
       version: packageJson.version,
       startedAt,
       sources: () => sources.names(),
-      streams: () => [...new Set(ledger.logs().map((each) => each.stream))].toSorted(),
+      streams: () => streamsOf(ledger),
     },
     uiFolder,
     clock,
@@ -178,7 +207,16 @@ function hoursOf({ state, memory }: Foundation, source: string, since: number, u
   return [...saved, ...recent]
 }
 
-function readinessOf({ admission, store }: Pipeline, rules: RulesAtWork): ReturnType<ApiDeps['readiness']> {
+function streamsOf(ledger: Foundation['ledger']): readonly string[] {
+  const logs = ledger.logs().filter(({ origin }) => !isRootOrigin(origin))
+  return [...new Set(logs.map((each) => each.stream))].toSorted()
+}
+
+function readinessOf(
+  { admission, store }: Pipeline,
+  rules: RulesAtWork,
+  witnesses: Witnesses,
+): ReturnType<ApiDeps['readiness']> {
   const refusal = admission.refusal()
   const engine = store.engine()
   const reasons = [
@@ -186,8 +224,8 @@ function readinessOf({ admission, store }: Pipeline, rules: RulesAtWork): Return
     ...(engine.kind === 'starting' ? ['the engine is starting'] : []),
     ...(engine.kind === 'failing' ? [`the engine fails: ${engine.reason}`] : []),
   ]
-  // Rules that wait keep nobody from sending.
-  return { ready: reasons.length === 0, reasons: [...reasons, ...rules.notes()] }
+  // Rules that wait keep nobody from sending, and what witnesses do says nothing about intake and search.
+  return { ready: reasons.length === 0, reasons: [...reasons, ...rules.notes(), ...witnesses.reasons()] }
 }
 
 async function firstOf(engine: Promise<void>, clock: Clock): Promise<void> {

@@ -11,6 +11,31 @@ export interface Install {
   readonly node: string
   /** First start, milliseconds since 1970. */
   readonly createdAt: number
+  /** 1, and one more after each recovery from an old copy (docs/decisions/recovery.md). */
+  readonly generation: number
+  /** What the recovery that began this generation found. */
+  readonly recovery?: Recovery
+}
+
+export interface Recovery {
+  /** The root log of the generation before. */
+  readonly root: string
+  /** How many entries of it this disk had, and its witnesses had seen. */
+  readonly held: number
+  readonly witnessed: number
+  /** Name of the witness that had seen most; absent where there are none. */
+  readonly witness?: string
+}
+
+/** Durable when it returns: logs of earlier generations end here. */
+export function startGeneration(database: DatabaseSync, generation: number, recovery: Recovery): void {
+  const upsert = database.prepare(
+    'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  )
+  inOneCommit(database, () => {
+    upsert.run('generation', String(generation))
+    upsert.run('recovery', JSON.stringify(recovery))
+  })
 }
 
 /** Gives the stored install, or stores a new one at the first start. Throws `invalid_config` for another name later. */
@@ -25,12 +50,20 @@ export function settleInstall(database: DatabaseSync, configured: string | undef
   return stored
 }
 
-function readInstall(database: DatabaseSync): Install | undefined {
+export function readInstall(database: DatabaseSync): Install | undefined {
   const rows = database.prepare('SELECT name, value FROM meta').all()
   const values = new Map(rows.map((row) => [String(row.name), String(row.value)]))
   const name = values.get('install')
   if (name === undefined) return undefined
-  return { name, node: values.get('node') ?? 'n1', createdAt: Number(values.get('created_at')) }
+  const recovery = values.get('recovery')
+  return {
+    name,
+    node: values.get('node') ?? 'n1',
+    createdAt: Number(values.get('created_at')),
+    generation: Number(values.get('generation') ?? 1),
+    // We wrote it.
+    ...(recovery !== undefined && { recovery: JSON.parse(recovery) as Recovery }),
+  }
 }
 
 function storeInstall(database: DatabaseSync, name: string, createdAt: number): Install {
@@ -40,7 +73,7 @@ function storeInstall(database: DatabaseSync, name: string, createdAt: number): 
     insert.run('node', 'n1')
     insert.run('created_at', String(createdAt))
   })
-  return { name, node: 'n1', createdAt }
+  return { name, node: 'n1', createdAt, generation: 1 }
 }
 
 /** RFC 4648 base32, lower case. */

@@ -9,7 +9,7 @@ import { type Approvals, createApprovals } from './approvals.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
 import { createHourAccounts, type HourAccounts } from './hour-accounts.ts'
-import { type Install, settleInstall } from './install.ts'
+import { type Install, readInstall, type Recovery, settleInstall, startGeneration } from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
 import { createRuleVersions, type RuleVersions } from './rule-versions.ts'
 import { readRun } from './run-file.ts'
@@ -29,6 +29,8 @@ export interface State {
   readonly approvals: Approvals
   readonly ruleVersions: RuleVersions
   readonly hourAccounts: HourAccounts
+  /** Begins a new life of the node, after a recovery; gives the install as it is then. */
+  recover(generation: number, recovery: Recovery): Install
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -52,8 +54,9 @@ export function openState(options: StateOptions): State {
   const database = openHeld(options.folder)
   try {
     migrate(database, options.folder)
+    const install = settleInstall(database, options.install, options.clock)
     return {
-      install: settleInstall(database, options.install, options.clock),
+      install,
       checkpoints: createCheckpoints(database),
       tokens: createTokens(database),
       sessions: createSessions(database),
@@ -63,6 +66,10 @@ export function openState(options: StateOptions): State {
       approvals: createApprovals(database),
       ruleVersions: createRuleVersions(database),
       hourAccounts: createHourAccounts(database),
+      recover(generation, recovery) {
+        startGeneration(database, generation, recovery)
+        return readInstall(database) ?? install
+      },
       close: () => database.close(),
     }
   } catch (error) {
