@@ -38,14 +38,21 @@ export interface ResolvedRun {
  * Throws `invalid_query` or `bad_request`.
  *
  * @param nowMs what relative times count from; the pages of a run share it.
+ * @param hashed what finds hashed values, too; undefined: no rule hashes.
  */
-export function resolveRun(params: RunParams, nowMs: number, hidden: HiddenFields): ResolvedRun {
+export function resolveRun(
+  params: RunParams,
+  nowMs: number,
+  hidden: HiddenFields,
+  hashed?: (query: Query) => Query,
+): ResolvedRun {
   const zone = zoneOf(params)
   const text = params.q?.trim() ?? ''
   const query = text === '' ? undefined : parseQuery(params.q ?? '', { now: nowMs, zone, hidden })
   const sinceMs = edgeMs('since', params.since, nowMs, zone)
   const untilMs = edgeMs('until', params.until, nowMs, zone)
-  return { query, ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) }
+  const asked = query === undefined ? undefined : (hashed?.(query) ?? query)
+  return { query: asked, ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) }
 }
 
 /** The IANA zone of a request, UTC unless it names one. Throws `bad_request` for one that does not exist. */

@@ -1,6 +1,7 @@
 import { AuditError } from '../domain/errors.ts'
 import { type ClientCertificate, fitsCertificate, type ShownCertificate } from '../lib/client-certificate.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { FieldRule } from '../query/visibility.ts'
 import type { LinkUse } from '../state/admin-links.ts'
 import type { State } from '../state/state.ts'
 import type { Scope } from '../state/tokens.ts'
@@ -51,6 +52,8 @@ export interface AuthDeps {
   readonly receiverSecrets: ReadonlyMap<string, string>
   /** Configured certificate of each receiver that has one, by source name. */
   readonly receiverCertificates?: ReadonlyMap<string, ClientCertificate>
+  /** What rules in force mask for every reader. Left out: nothing. */
+  readonly readMasks?: () => ReadonlyMap<string, FieldRule>
 }
 
 const LINK_MS = 10 * 60 * 1000
@@ -79,7 +82,7 @@ export function createAuth(deps: AuthDeps): Auth {
       const caller = tokenCaller(bearer)
       return caller?.source === name ? caller : undefined
     },
-    judge,
+    judge: (caller, needs) => judge(caller, needs, deps.readMasks?.()),
     createAdminLink() {
       const secret = makeSecret()
       const now = clock.now()

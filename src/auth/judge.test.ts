@@ -51,3 +51,16 @@ test('whoever must not see a field of the leaf gets no part of the ledger', () =
 test('the local operator is an admin', () => {
   expect(localOperator(1000)).toMatchObject({ id: 'local:1000', scope: 'admin' })
 })
+
+test('everyone reads through the masks of the rules, and what is hidden from a caller stays hidden', () => {
+  const mask = { mask: () => '[masked]' }
+  const masks = new Map([
+    ['user.email', mask],
+    ['user.name', mask],
+  ])
+  const judgement = judge(aCaller('admin', ['user.name']), ['EVENT_READ'], masks)
+  expect(judgement.kind === 'allow' && [...judgement.visibility.fields]).toEqual([
+    ['user.email', mask],
+    ['user.name', 'hide'],
+  ])
+})

@@ -28,13 +28,21 @@ export type Judgement =
  * The one judgement (docs/architecture.md, Rights): every call of the API goes through it once, and reads take the
  * visibility that it answers with. A caller without a recognised credential is told to sign in, any other what it
  * lacks. Someone from whom a field of the leaf is hidden gets no part of the ledger.
+ *
+ * @param masks what rules mask for every reader.
  */
-export function judge(caller: Caller | undefined, needs: readonly Permission[]): Judgement {
+export function judge(
+  caller: Caller | undefined,
+  needs: readonly Permission[],
+  masks: ReadonlyMap<string, FieldRule> = NO_MASKS,
+): Judgement {
   const missing = needs.find((permission) => !isGranted(caller, permission))
-  if (missing === undefined) return { kind: 'allow', visibility: visibilityOf(caller) }
+  if (missing === undefined) return { kind: 'allow', visibility: visibilityOf(caller, masks) }
   if (caller === undefined) return { kind: 'deny', status: 401, reason: 'sign in or send a token', permission: missing }
   return { kind: 'deny', status: 403, reason: `${caller.name} may not ${missing}`, permission: missing }
 }
+
+const NO_MASKS: ReadonlyMap<string, FieldRule> = new Map()
 
 const GRANTS: Readonly<Record<Scope, ReadonlySet<Permission>>> = {
   ingest: new Set(['SIGNED_IN', 'EVENT_WRITE']),
@@ -65,8 +73,8 @@ function isInLeaf(hidden: string): boolean {
   return [...LEAF_PATHS, ...POSITION_PATHS].some((field) => isAtOrBelow(field, hidden))
 }
 
-function visibilityOf(caller: Caller | undefined): Visibility {
-  const fields = new Map<string, FieldRule>()
+function visibilityOf(caller: Caller | undefined, masks: ReadonlyMap<string, FieldRule>): Visibility {
+  const fields = new Map(masks)
   for (const path of caller?.hide ?? []) fields.set(path, 'hide')
   return judgedVisibility(undefined, fields)
 }

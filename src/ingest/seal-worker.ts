@@ -3,6 +3,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { Format } from '../formats/format.ts'
 import { configuredFormat } from '../formats/formats.ts'
 import { type CompiledRules, compileRules } from '../rules/compile.ts'
+import { deriveRuleKeys } from '../rules/masks-hash.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import { encodeRows } from '../store/encode.ts'
 import { createEventIds } from './event-id.ts'
@@ -32,6 +33,7 @@ let questions = 0
 
 const formats = createFormatCache()
 const compiled = new Map<number, CompiledRules>()
+const ruleKeys = deriveRuleKeys(seed.dedupeKey)
 
 const deps: SealDeps = {
   ids: createEventIds(seed.dedupeKey),
@@ -94,7 +96,7 @@ async function seal({ id, slice, bytes, spans, known }: SealTask) {
 
 /** Tasks are begun in the order in which they came, and a slice asks for its rules as it begins. */
 function learn(revision: number, rules: RuleSet): void {
-  compiled.set(revision, compileRules(rules))
+  compiled.set(revision, compileRules(rules, ruleKeys))
   const [oldest] = compiled.keys()
   if (compiled.size > KNOWN_REVISIONS && oldest !== undefined) compiled.delete(oldest)
 }

@@ -23,7 +23,9 @@ export function parsePathPattern(text: string): PathPattern | undefined {
 }
 
 /** What stands before the first wildcard; empty: nothing. */
-export function fixedPart({ segments }: PathPattern): string {
+export function fixedPart(text: string): string {
+  if (!text.includes('*')) return text
+  const segments = text.split('.')
   const wild = segments.findIndex(isWildcard)
   return segments.slice(0, wild < 0 ? segments.length : wild).join('.')
 }
@@ -34,7 +36,7 @@ export function isWildcard(segment: string): boolean {
 
 /** Whether there can be such a place: one that no field has would mask nothing, and nobody would notice. */
 export function isKnownPlace(pattern: PathPattern): boolean {
-  const fixed = fixedPart(pattern)
+  const fixed = fixedPart(pattern.text)
   if (fixed === '') return true
   const field = declaredField(fixed)
   // An alias is no path; but some objects of ECS are called like one, and what is in them is meant behind a wildcard.
@@ -65,6 +67,20 @@ export function createPathMatcher({ segments }: PathPattern): PathMatcher {
   }
 }
 
+/** The matcher of a path that was checked before it was kept; made once. */
+export function matcherOf(text: string): PathMatcher {
+  let matcher = matchers.get(text)
+  if (matcher === undefined) {
+    if (matchers.size >= MOST_MATCHERS) matchers.clear()
+    matcher = createPathMatcher({ text, segments: text.split('.').slice(0, MOST_SEGMENTS) })
+    matchers.set(text, matcher)
+  }
+  return matcher
+}
+
+const MOST_MATCHERS = 1000
+const matchers = new Map<string, PathMatcher>()
+
 /** Whether every place at `path` is one of the pattern's or lies below one. Doubts are a yes: keys may have dots. */
 export function covers(text: string, path: string): boolean {
   if (!text.includes('*')) return isAtOrBelow(path, text)
@@ -79,7 +95,8 @@ export function reaches(text: string, path: string): boolean {
 }
 
 function followed(text: string, path: string): { readonly end: number; readonly states: number } {
-  const segments = text.split('.')
+  // Of a longer one, the beginning: it covers more.
+  const segments = text.split('.').slice(0, MOST_SEGMENTS)
   let states = closed(segments, 1)
   for (const part of path.split('.')) states = stepped(segments, states, part, false)
   return { end: 1 << segments.length, states }

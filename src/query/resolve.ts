@@ -1,5 +1,5 @@
 import type { Field } from '../domain/fields.ts'
-import { blockOf, declaredField, fieldNames, isAtOrBelow } from '../domain/fields.ts'
+import { blockOf, declaredField, fieldNames, isAtOrBelow, LEAF_PATHS } from '../domain/fields.ts'
 import { nearest } from '../domain/nearest.ts'
 import { BLOCK_NAMES } from '../domain/sealed.ts'
 import type { BlockName } from '../domain/sealed.ts'
@@ -7,6 +7,7 @@ import type { AuditError } from '../domain/errors.ts'
 import type { FieldTerm, HasTerm, Span } from './ast.ts'
 import { fault, shown } from './fault.ts'
 import { escapeName } from './lex.ts'
+import { covers, fixedPart, reaches } from './path-pattern.ts'
 import type { Visibility } from './visibility.ts'
 
 /** Paths with what happens to them, of a visibility: whatever stands here does not exist in a search. */
@@ -47,7 +48,7 @@ export const HIDDEN_WITH_ANY = [
 /** Whether a path or something it is part of is hidden or masked for this reader. */
 export function isHidden(hidden: HiddenFields, path: string): boolean {
   if (hidden.size > 0 && HIDDEN_WITH_ANY.some((each) => isAtOrBelow(path, each))) return true
-  for (const root of hidden.keys()) if (isAtOrBelow(path, root)) return true
+  for (const root of hidden.keys()) if (covers(root, path)) return true
   return false
 }
 
@@ -60,7 +61,9 @@ export function visibleBlocks(hidden: HiddenFields): ReadonlySet<'header' | Bloc
 }
 
 /** Blocks that can hold a path or something below it. */
-function blocksWith(root: string): readonly ('header' | BlockName)[] {
+function blocksWith(pattern: string): readonly ('header' | BlockName)[] {
+  const root = fixedPart(pattern)
+  if (root === '') return LEAF_PATHS.some((path) => covers(pattern, path)) ? ['header', ...BLOCK_NAMES] : BLOCK_NAMES
   if (root === 'user') return ['actor', 'target']
   // Where a leaf cannot hold a header's value, the body has it in full.
   const own = blockOf(root)
@@ -109,6 +112,6 @@ function isKeyword(name: string): boolean {
 }
 
 function hidesBelow(hidden: HiddenFields, path: string): boolean {
-  for (const root of hidden.keys()) if (isAtOrBelow(root, path)) return true
+  for (const root of hidden.keys()) if (reaches(root, path)) return true
   return false
 }

@@ -1,7 +1,8 @@
+import type { WriteMask } from '../domain/mask.ts'
 import type { Query } from './ast.ts'
 
 /** `hide`: the field does not exist for this reader. A mask shows in results what it leaves, and counts as hidden in search. */
-export type FieldRule = 'hide' | { readonly mask: 'last-four' | 'hash' | 'removed' }
+export type FieldRule = 'hide' | { readonly mask: WriteMask }
 
 declare const judged: unique symbol
 
@@ -13,7 +14,7 @@ export interface Visibility {
   readonly [judged]: true
   /** Only events that match are there for this reader. Undefined: all. */
   readonly rowFilter: Query | undefined
-  /** Dotted paths with what happens to them and everything below. Empty: all is shown. */
+  /** Paths (query/path-pattern.ts) with what happens to them and everything below. Empty: all is shown. */
   readonly fields: ReadonlyMap<string, FieldRule>
 }
 

@@ -33,11 +33,11 @@ function faultOfPath(text: string, { how, at }: Mask): string | undefined {
   const pattern = parsePathPattern(text)
   if (pattern === undefined) return `${text} is no path; write one like audit.request.**.card`
   if (pattern.segments.every(isWildcard)) return `${text} is everything; name a key`
-  const fixed = fixedPart(pattern)
+  const fixed = fixedPart(text)
   if (!isKnownPlace(pattern)) return unknownPlace(fixed)
   if (isAtOrBelow(fixed, 'whodid')) return 'whodid.* is our own bookkeeping; it stays'
   if (ROOTS.some((root) => covers(text, root))) return `${text} is more than a field; name what is in it`
-  const sealed = fixed === '' ? undefined : SEALED.find((each) => covers(text, each))
+  const sealed = fixed === '' && at === 'intake' ? undefined : SEALED.find((each) => covers(text, each))
   if (sealed !== undefined) return `${sealed} is what the ledger says of every event; it stays`
   return fixed === pattern.text ? faultOfType(pattern, how, at) : undefined
 }

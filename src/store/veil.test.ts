@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { AuditEvent } from '../domain/event.ts'
+import { createMask } from '../domain/mask.ts'
 import { judgedVisibility } from '../query/visibility.ts'
 import type { FieldRule, Visibility } from '../query/visibility.ts'
 import { disclosedBlocks, sees, seesLeaf, veiled } from './veil.ts'
@@ -16,6 +17,8 @@ const EVENT: AuditEvent = {
   },
   labels: { 'team.name': 'red', cost: 'high' },
 }
+
+const LAST_FOUR: FieldRule = { mask: createMask('last-four', 0, String) }
 
 function seeing(rules: Record<string, FieldRule>): Visibility {
   return judgedVisibility(undefined, new Map(Object.entries(rules)))
@@ -62,14 +65,14 @@ test('tells of no field what was masked or cut of it', () => {
 
 test('leaves of a masked field what its mask leaves', () => {
   const mask = (rule: FieldRule) => veiled(EVENT, seeing({ 'user.email': rule })).user?.email
-  expect(mask({ mask: 'last-four' })).toBe('….com')
-  expect(mask({ mask: 'removed' })).toBe('[masked]')
-  expect(mask({ mask: 'hash' })).toMatch(/^sha256:[0-9a-f]{16}$/)
-  expect(veiled(EVENT, seeing({ 'user.name': { mask: 'last-four' } })).user?.name).toBe('[masked]')
+  expect(mask(LAST_FOUR)).toBe('….com')
+  expect(mask({ mask: () => '[masked]' })).toBe('[masked]')
+  expect(mask({ mask: (text) => `hash:${text.length}` })).toBe('hash:15')
+  expect(veiled(EVENT, seeing({ 'user.name': LAST_FOUR })).user?.name).toBe('[masked]')
 })
 
 test('counts a masked field, and what holds a hidden one, as not there', () => {
-  const visibility = seeing({ 'user.email': { mask: 'hash' } })
+  const visibility = seeing({ 'user.email': LAST_FOUR })
   expect(sees(visibility, 'user.email')).toBe(false)
   expect(sees(visibility, 'user')).toBe(false)
   expect(sees(visibility, 'user.name')).toBe(true)
@@ -87,4 +90,40 @@ test('knows when the leaf itself says what is hidden', () => {
   expect(seesLeaf(seeing({ 'user.email': 'hide' }))).toBe(true)
   expect(seesLeaf(seeing({ 'event.action': 'hide' }))).toBe(false)
   expect(seesLeaf(seeing({ event: 'hide' }))).toBe(false)
+})
+
+test('a path may have wildcards: one key, any number of keys, through lists and under names with dots', () => {
+  const request = { spec: { card: '4111', items: [{ card: 'x', n: 1 }, { a: { card: 'y' } }] }, card: 'z' }
+  const event: AuditEvent = { ...EVENT, audit: { request }, labels: { 'team.name': 'red' } }
+
+  const deep = veiled(event, seeing({ 'audit.request.**.card': 'hide' }))
+  expect(deep.audit?.request).toEqual({ spec: { items: [{ n: 1 }] } })
+  const one = veiled(event, seeing({ 'audit.request.*.card': LAST_FOUR }))
+  expect(one.audit?.request).toEqual({ ...request, spec: { ...request.spec, card: '[masked]' } })
+  expect(veiled(event, seeing({ 'labels.*': LAST_FOUR })).labels).toEqual({ 'team.name': '[masked]' })
+  expect(veiled(event, seeing({ '**.email': 'hide' })).user).toEqual({ name: 'ada' })
+})
+
+test('hides what one rule hides, also where another one only masks it', () => {
+  expect(veiled(EVENT, seeing({ 'user.*': LAST_FOUR, 'user.email': 'hide' })).user).toEqual({
+    name: '[masked]',
+    target: { email: '….com' },
+  })
+})
+
+test('counts what a wildcard can reach as not there', () => {
+  const visibility = seeing({ 'audit.request.**.card': LAST_FOUR, 'user.*': LAST_FOUR })
+  expect(sees(visibility, 'audit.request.spec.card')).toBe(false)
+  expect(sees(visibility, 'audit.request.card.number')).toBe(false)
+  expect(sees(visibility, 'user.email')).toBe(false)
+  expect(sees(visibility, 'user.target.email')).toBe(false)
+  expect(sees(visibility, 'source.ip')).toBe(true)
+})
+
+test('discloses no block in which a wildcard can reach something', () => {
+  expect([...disclosedBlocks(seeing({ 'audit.request.**.card': 'hide' }))]).toEqual(['actor', 'place', 'target'])
+  expect([...disclosedBlocks(seeing({ 'user.*': 'hide' }))]).toEqual(['place', 'body'])
+  expect([...disclosedBlocks(seeing({ '**.email': 'hide' }))]).toEqual([])
+  expect(seesLeaf(seeing({ '**.email': 'hide' }))).toBe(true)
+  expect(seesLeaf(seeing({ '**.action': 'hide' }))).toBe(false)
 })
