@@ -36,7 +36,7 @@ export function addEventReadRoutes(app: FastifyInstance, deps: ApiDeps, trail: T
     const order = params.order ?? 'newest'
     const run = JSON.stringify([request.caller?.id, params.q, params.since, params.until, params.zone, order])
     const start = params.cursor === undefined ? firstPage(params) : nextPage(params.cursor, run, params)
-    const resolved = resolveRun(params, start.nowMs, request.visibility.fields)
+    const resolved = resolveRun(params, start.nowMs, request.visibility.fields, deps.hashed?.())
     recordSearch(request, params, start.asOf)
     const listed = { ...resolved, asOf: start.asOf, order, limit: params.limit }
     const after = 'after' in start ? { after: start.after } : {}
@@ -60,7 +60,7 @@ export function addEventReadRoutes(app: FastifyInstance, deps: ApiDeps, trail: T
   app.get('/v1/events::summary', { config }, async (request, reply): Promise<Summary> => {
     const params = parseParams(summaryParams, request.query)
     const { asOf, nowMs } = firstPage(params)
-    const run = { ...resolveRun(params, nowMs, request.visibility.fields), asOf, zone: zoneOf(params) }
+    const run = { ...resolveRun(params, nowMs, request.visibility.fields, deps.hashed?.()), asOf, zone: zoneOf(params) }
     recordSearch(request, params, asOf)
     const startedMs = performance.now()
     const signal = closedSignal(reply)

@@ -39,7 +39,7 @@ export function addTailRoute(app: FastifyInstance, deps: ApiDeps, trail: Trail):
   const options = { config: { needs: ['EVENT_READ'] }, exposeHeadRoute: false } as const
   app.get('/v1/events::tail', options, async (request, reply) => {
     const params = parseParams(tailParams, request.query)
-    const { query } = resolveRun(params, deps.clock.now(), request.visibility.fields)
+    const { query } = resolveRun(params, deps.clock.now(), request.visibility.fields, deps.hashed?.())
     const from = startOf(request, deps)
     if (open.size >= MAX_TAILS) throw new AuditError('busy', `${MAX_TAILS} tails are open`, { retryAfterMs: 10_000 })
     if (runs.isNew([request.caller?.id, params.q])) {
