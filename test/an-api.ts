@@ -4,14 +4,21 @@ import { join } from 'node:path'
 
 import { type Api, createApi } from '../src/api/api.ts'
 import { type ApiDeps, DEFAULT_LIMITS } from '../src/api/deps.ts'
+import { createJobs } from '../src/api/jobs.ts'
 import { type Auth, createAuth } from '../src/auth/auth.ts'
 import type { TokenRequest } from '../src/auth/tokens.ts'
 import { NOTHING } from '../src/domain/accounting.ts'
 import type { Receipt, RecordResult, SourceAnswer } from '../src/domain/answers.ts'
 import type { AuditEvent } from '../src/domain/event.ts'
+import { checkRules } from '../src/ingest/rule-check.ts'
+import { createRuleDesk } from '../src/ingest/rule-desk.ts'
+import { createRulesInForce } from '../src/ingest/rules-in-force.ts'
 import type { Clock } from '../src/lib/clock.ts'
+import { realFiles } from '../src/lib/real-files.ts'
 import type { Emit, SourceRecord } from '../src/sources/source.ts'
-import { openState } from '../src/state/state.ts'
+import { compileRules } from '../src/rules/compile.ts'
+import { NO_RULES } from '../src/rules/rule-set.ts'
+import { openState, type State } from '../src/state/state.ts'
 import { memoryReads } from './memory-reads.ts'
 
 /** The API over a real state folder and a store that is a list. */
@@ -51,13 +58,27 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
       emitted.push({ source, records, key: options?.idempotencyKey })
       return aReceiptWith(records.map((_, index) => ({ id: `event-${index}`, log: LOG, index })))
     }
+  const jobs = createJobs({
+    files: realFiles,
+    folder: join(folder, 'jobs'),
+    clock,
+    logError: (error) => void errors.push(error),
+  })
   const deps: ApiDeps = {
     auth,
     emitFor,
     receiver: () => undefined,
     sources: () => [PROD_1],
     hours: () => [],
+    evidence: {
+      jobs,
+      page: async () => undefined,
+      rules: () => undefined,
+      policy: () => undefined,
+      approvals: 'single',
+    },
     accessAudits: noAccessAudits,
+    rules: rulesOn(state, () => events, clock),
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: memoryReads(() => events),
@@ -100,6 +121,7 @@ export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
     token: (request) => auth.createToken(request, 'test').token,
     async close() {
       await api.app.close()
+      await deps.evidence.jobs.stop()
       state.close()
       rmSync(folder, { recursive: true, force: true })
     },
@@ -144,6 +166,31 @@ export function aReceiptWith(results: readonly RecordResult[]): Receipt {
   const rejected = results.filter((each) => 'rejected' in each).length
   const received = results.length
   return { received, kept: received - rejected, dropped: 0, duplicate: 0, rejected, shed: 0, results }
+}
+
+/** Rules on a list of events: none at first. */
+export function rulesOn(state: State, events: () => readonly AuditEvent[], clock: Clock): ApiDeps['rules'] {
+  const scopeOf = (source: string, stream: string) => ({ source, stream })
+  const deps = { events: () => pages(events()), scopeOf, compile: compileRules }
+  const desk = createRuleDesk({
+    inForce: createRulesInForce(),
+    versions: state.ruleVersions,
+    approvals: state.approvals,
+    approvalRule: 'single',
+    compile: compileRules,
+    check: (now, candidate) => checkRules(deps, { now, candidate, at: clock.now() }),
+    trail: () => undefined,
+    log: () => undefined,
+    clock,
+  })
+  desk.start({ set: NO_RULES, origins: {}, warnings: [] })
+  const check: ApiDeps['rules']['check'] = (asked) =>
+    checkRules(deps, { ...asked, now: desk.status().set, at: clock.now() })
+  return { desk, check, scopeOf, notes: () => [] }
+}
+
+async function* pages(events: readonly AuditEvent[]): AsyncGenerator<readonly AuditEvent[]> {
+  yield events.toReversed()
 }
 
 /** Where there are no AccessAudits, and none is taken. */

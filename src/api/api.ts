@@ -10,6 +10,7 @@ import { addEventWriteRoutes } from './events-write.ts'
 import { addEventRoutes } from './event-one.ts'
 import { addProofRoute } from './event-proof.ts'
 import { addRelatedRoute } from './event-related.ts'
+import { addEvidenceRoutes } from './evidence.ts'
 import { addFieldRoutes } from './fields.ts'
 import { SECURITY_HEADERS, addGate } from './gate.ts'
 import { addHealthRoutes } from './health.ts'
@@ -19,6 +20,7 @@ import { addMeRoutes } from './me.ts'
 import { addOtlpRoute } from './otlp.ts'
 import { addProblems, sendProblem } from './problems.ts'
 import { addReceiverRoutes } from './receivers.ts'
+import { addRuleRoutes } from './rules.ts'
 import { addSessionRoutes } from './session.ts'
 import { addRejectedRoutes } from './rejected.ts'
 import { addRereadRoute } from './reread.ts'
@@ -55,6 +57,7 @@ export function createApi(deps: ApiDeps): Api {
   addEventRoutes(app, deps)
   addRelatedRoute(app, deps)
   addProofRoute(app, deps)
+  addEvidenceRoutes(app, deps, trail)
   addFieldRoutes(app)
   addTokenRoutes(app, deps, trail)
   addLedgerRoutes(app, deps)
@@ -65,6 +68,7 @@ export function createApi(deps: ApiDeps): Api {
   addRejectedRoutes(app, deps, trail)
   addRereadRoute(app, deps, trail)
   addAccessAuditRoutes(app, deps)
+  addRuleRoutes(app, deps)
   addStatic(app, deps)
   return { app, routes }
 }

@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { adminLinkCommand } from './admin-link.ts'
 import { configCommand } from './config.ts'
 import { complain } from './complain.ts'
+import { evidenceCommand } from './evidence.ts'
 import { forwardCommand } from './forward.ts'
 import type { Io } from './io.ts'
 import { protectOperands } from './operands.ts'
@@ -48,6 +49,7 @@ export function createProgram(io: Io): Command {
     tailCommand(io),
     showCommand(io),
     verifyCommand(io),
+    evidenceCommand(io),
     sourcesCommand(io),
     policyCommand(io),
     tokenCommand(io),

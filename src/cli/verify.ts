@@ -1,14 +1,13 @@
-import { createPublicKey, hash, verify as verifySignature } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 
 import { toBase64 } from '../../verify/base64.ts'
 import { VerifyError } from '../../verify/errors.ts'
 import { type LogProgress, type LogToVerify, verifyLog } from '../../verify/log.ts'
-import type { Crypto } from '../../verify/note.ts'
 import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { escapeTerminal } from '../lib/text.ts'
@@ -16,13 +15,35 @@ import { type ServerAddress, callBytes, callJson, findServer } from './client.ts
 import type { Io } from './io.ts'
 import { type ServerOptions, addServerOptions } from './options.ts'
 import { colours, print } from './output.ts'
+import { NODE_CRYPTO, type PackOptions, verifyPackFile } from './verify-pack.ts'
 
-/** `whodid verify [URL|DIR]`: nothing of what the server says is believed but its verifier keys, which are printed. */
+interface VerifyOptions extends ServerOptions, PackOptions {
+  readonly pageHash?: boolean
+}
+
+/**
+ * `whodid verify [PACK|URL|DIR]`: an evidence pack, or whole logs; of these nothing that the server says is believed but
+ * its verifier keys, which are printed.
+ */
 export function verifyCommand(io: Io): Command {
   const command = new Command('verify')
-    .description('read every log, make its tree anew from its entries, and check root and signature')
-    .argument('[where]', 'URL of a server, its data folder, or a folder that holds one log in tlog-tiles layout')
-  return addServerOptions(command).action(async (where: string | undefined, options: ServerOptions) => {
+    .description('check an evidence pack, or read every log of a server and make its trees anew from their entries')
+    .argument(
+      '[where]',
+      'an evidence pack, the URL of a server, its data folder, or a folder with one log in tlog-tiles layout',
+    )
+    .option('--policy <file>', 'of a pack: believe this tlog-policy, not the one inside')
+    .option('--page-hash', 'print the SHA-256 of the verify.html of this version')
+    .addOption(
+      new Option('-o, --output <format>', 'of a pack: how to print it').choices(['text', 'json']).default('text'),
+    )
+  return addServerOptions(command).action(async (where: string | undefined, options: VerifyOptions) => {
+    if (options.pageHash === true) return print(io, `${await pageHash()}\n`)
+    if (where !== undefined && statSync(where, { throwIfNoEntry: false })?.isFile() === true) {
+      return verifyPackFile(where, options, io)
+    }
+    if (options.policy !== undefined)
+      throw new AuditError('bad_request', '--policy is for a pack', { hint: 'name a file' })
     const logs = await logsAt(where, options, io)
     let faults = 0
     for (const log of logs) faults += (await verifyOne(log, io)) ? 0 : 1
@@ -32,6 +53,13 @@ export function verifyCommand(io: Io): Command {
     if (faults > 0) throw new AuditError('not_verified', `${faults} of ${count} could not be verified`)
     io.err(`${count} verified\n`)
   })
+}
+
+const PAGE = join(import.meta.dirname, '../../dist/verify.html')
+
+async function pageHash(): Promise<string> {
+  if (!existsSync(PAGE)) throw new AuditError('not_found', 'verify.html was not built', { hint: 'npm run build' })
+  return hash('sha256', await readFile(PAGE), 'hex')
 }
 
 interface NamedLog extends LogToVerify {
@@ -89,13 +117,4 @@ async function lastOf(steps: AsyncIterable<LogProgress>): Promise<LogProgress> {
   for await (const step of steps) last = step
   if (last === undefined) throw new VerifyError('unreadable', 'the log is empty')
   return last
-}
-
-const NODE_CRYPTO: Crypto = {
-  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-  async verifyEd25519(publicKey, message, signature) {
-    const x = Buffer.from(publicKey).toString('base64url')
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-    return verifySignature(null, message, key, signature)
-  },
 }

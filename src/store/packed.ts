@@ -13,7 +13,7 @@ export async function matches(
   visibility: Visibility,
   signal: AbortSignal | undefined,
 ): Promise<readonly LogMatches[]> {
-  const { sql, values } = runCondition(run, visibility)
+  const { sql, values } = allOf([runCondition(run, visibility), NOT_OWN])
   const counted =
     `SELECT log AS in_log, count() AS events, min(n) AS first, max(n) AS last ` +
     `FROM ${connection.database}.events WHERE ${sql} GROUP BY log ORDER BY log`
@@ -53,7 +53,10 @@ export async function packed(
     sql: 'n >= {from_index:UInt64} AND n < {to_index:UInt64}',
     values: { from_index: from, to_index: to },
   }
-  const which = run === 'own leaves' ? allOf([rowsFor(undefined, visibility), OWN]) : runCondition(run, visibility)
+  const which =
+    run === 'own leaves'
+      ? allOf([rowsFor(undefined, visibility), OWN])
+      : allOf([runCondition(run, visibility), NOT_OWN])
   const { sql, values } = allOf([which, inLog(log), range])
   const { rows } = await connection.select<StoredRow>(
     `SELECT ${STORED_ROW} FROM ${connection.database}.events WHERE ${sql} ORDER BY n LIMIT {row_limit:UInt32}`,
@@ -69,6 +72,8 @@ export async function packed(
 }
 
 const OWN: Condition = { sql: `source = '_log'`, values: {} }
+/** Also where the query asks for them: a pack has them all. */
+const NOT_OWN: Condition = { sql: `source != '_log'`, values: {} }
 
 function inLog(log: string): Condition {
   return { sql: 'log = {in_log:String}', values: { in_log: log } }

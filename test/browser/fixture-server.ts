@@ -14,7 +14,7 @@ import { formatNote, formatVerifierKey, keyId } from '../../verify/note.ts'
 import { hashesAt, parseTilePath } from '../../verify/tiles.ts'
 import type { HashReader, TreeNode } from '../../verify/tree.ts'
 import { treeRoot } from '../../verify/tree.ts'
-import { noAccessAudits, nothingRejected } from '../an-api.ts'
+import { noAccessAudits, nothingRejected, rulesOn } from '../an-api.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { ApiDeps } from '../../src/api/deps.ts'
 import { DEFAULT_LIMITS } from '../../src/api/deps.ts'
@@ -84,7 +84,9 @@ export async function startFixtureServer(
     receiver: () => undefined,
     sources: () => [],
     hours: () => [],
+    evidence: NO_EVIDENCE,
     accessAudits: noAccessAudits,
+    rules: rulesOn(state, () => [], clock),
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: guarded(readsOf(stored), () => engine),
@@ -373,4 +375,20 @@ function newKey() {
     privateKey: createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })),
     publicKey: fromBase64Url(raw),
   }
+}
+
+/** Nobody makes a pack here. */
+const NO_EVIDENCE: ApiDeps['evidence'] = {
+  jobs: {
+    open: async () => undefined,
+    start: () => {
+      throw new Error('no pack is made here')
+    },
+    find: () => undefined,
+    stop: async () => undefined,
+  },
+  page: async () => undefined,
+  rules: () => undefined,
+  policy: () => undefined,
+  approvals: 'single',
 }
