@@ -37,6 +37,8 @@ export interface AWritePathOptions {
   readonly clock?: Clock
   readonly streams?: Config['streams']
   readonly refusal?: WriterDeps['refusal']
+  /** Bytes of the journal that may wait; of these all do. Default: as many as there are. */
+  readonly boundBytes?: number
   /** Left out: only those that cannot be switched off. */
   readonly rules?: RulesInForce
   /** Stands between the writer and sealing. */
@@ -83,6 +85,7 @@ export async function aWritePath(options: AWritePathOptions): Promise<AWritePath
     seal: (slice, by) => (options.seal === undefined ? seal(slice, by) : options.seal(slice, (each) => seal(each, by))),
     clock,
     refusal: options.refusal ?? (() => undefined),
+    room: () => ({ boundBytes: options.boundBytes ?? Infinity, passedFeed: 0 }),
     checkpoint: (origin) => ledger.checkpoint(origin),
     finalCheckpoint: (origin, size) => follower.finalCheckpoint(origin, size),
     vkey: (origin) => keys.vkey(origin),

@@ -1,5 +1,6 @@
 import type { Receipt, RecordResult } from '../domain/answers.ts'
 import type { SourceRecord } from '../sources/source.ts'
+import type { EpochNumber } from './payload.ts'
 import { TRAIL_FORMAT } from './seal.ts'
 
 /** Records of one batch that are sealed in one go. */
@@ -51,7 +52,17 @@ export function receiptOf(results: readonly RecordResult[]): Receipt {
     dropped: count('dropped'),
     duplicate: count('duplicate'),
     rejected: count('rejected'),
-    shed: 0,
+    shed: count('shed'),
     results,
   }
+}
+
+/** The highest number of each epoch among them. */
+export function numbersOf(records: readonly Pick<SourceRecord, 'sequence'>[]): readonly EpochNumber[] {
+  const highest = new Map<number, number>()
+  for (const { sequence } of records) {
+    if (sequence === undefined) continue
+    highest.set(sequence.epoch, Math.max(sequence.n, highest.get(sequence.epoch) ?? 0))
+  }
+  return [...highest]
 }

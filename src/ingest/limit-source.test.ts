@@ -86,3 +86,31 @@ test('it is said once a minute', async () => {
   await refusal(send(1))
   expect(lines).toHaveLength(2)
 })
+
+test('where the source says so, what is too much is given up and not waited with', async () => {
+  const clock = manualClock()
+  const intake = new Intake()
+  const lines: string[] = []
+  const shed: string[] = []
+  const emit = limitSource(
+    'noisy',
+    intake.emit,
+    { recordsPerSecond: 10 },
+    {
+      clock,
+      log: (line) => void lines.push(line),
+      async shed(batch, _options, why) {
+        shed.push(...batch.map(() => why))
+        return { received: 0, kept: 0, dropped: 0, duplicate: 0, rejected: 0, shed: batch.length, results: [] }
+      },
+    },
+  )
+  const record = { bytes: Buffer.alloc(1), format: 'ecs' }
+  await emit(Array.from({ length: 10 }, () => record))
+  expect(await emit([record, record])).toMatchObject({ shed: 2 })
+  clock.advance(1000)
+  await emit([record])
+
+  expect([intake.records.length, shed]).toEqual([11, ['recordsPerSecond', 'recordsPerSecond']])
+  expect(lines).toEqual(['source noisy has records given up: it sends more than 10 records a second'])
+})

@@ -1,9 +1,10 @@
 import { AuditError } from '../domain/errors.ts'
 import type { Frame } from '../journal/frame.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Books } from './books.ts'
+import { type Books, SYSTEM_SOURCE } from './books.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
+import type { JournalShares } from './journal-shares.ts'
 import type { Logs } from './logs.ts'
 import {
   arenaBytesOf,
@@ -33,6 +34,7 @@ export interface Recovered {
   readonly logs: Logs
   readonly duplicates: DuplicateWindow
   readonly idempotency: IdempotencyKeys
+  readonly shares: JournalShares
 }
 
 const WINDOW_MS = 600_000
@@ -54,6 +56,8 @@ export async function recover(
     const payload = parsePayload(frame.payload, frame.events)
     const { header } = payload
     into.books.enter(frame.frame, header, frame.events)
+    if (header.source !== SYSTEM_SOURCE)
+      into.shares.enter(header.source, frame.firstFeed + frame.events, frame.payload.length)
     if (header.log !== undefined && header.first !== undefined) {
       const next = header.first + frame.events
       into.logs.restore(header.log, next, header.system === 'log.closed', grownBy(header, frame.events))

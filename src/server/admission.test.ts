@@ -40,6 +40,17 @@ test('records are taken until the journal reaches its bound, and again once it h
   expect(admission.refusal()).toBeUndefined()
 })
 
+test('counts of what is given up have a little room beyond the bound', async () => {
+  const { journal, admission } = await anAdmission()
+  journal.sizeBytes = 2000
+  expect([admission.refusal()?.code, admission.refusal('count')]).toEqual(['busy', undefined])
+  journal.sizeBytes = 1000 + 64 * 1024 * 1024
+  expect(admission.refusal('count')).toMatchObject({ code: 'busy' })
+  journal.sizeBytes = 0
+  admission.close()
+  expect(admission.refusal('count')).toMatchObject({ code: 'busy' })
+})
+
 test('a store that is always a little behind under steady load is not behind', async () => {
   const { journal, passed, admission, live } = await anAdmission()
   await live(20, () => {

@@ -4,8 +4,10 @@ import type { Clock } from '../lib/clock.ts'
 
 /** Decides whether records can be taken: before a disk or the journal's bound is reached, sources are told to wait. */
 export interface Admission {
-  /** Why nothing can be taken now; undefined when it can. */
-  refusal(): AuditError | undefined
+  /** Why no records, or not even a count of them, can be taken now; undefined when they can. */
+  refusal(of?: 'records' | 'count'): AuditError | undefined
+  /** Bytes of the journal at most. */
+  bound(): number
   /** From now on nothing is taken: the server ends. */
   close(): void
   stop(): void
@@ -32,6 +34,8 @@ const LEAST_FREE_SHARE = 0.05
 const LEAST_FREE_BYTES = 2 * GB
 const OLDEST_MS = 7 * 86_400_000
 const LOOK_MS = 5000
+/** Beyond the journal's bound, for counts of records that were given up. */
+const COUNTS_BYTES = 64 * 1024 * 1024
 
 /**
  * The bound of the journal (docs/architecture.md, Promises), and the free disk below which intake stops
@@ -60,23 +64,36 @@ export async function createAdmission(deps: AdmissionDeps): Promise<Admission> {
     if (!closed) timer = deps.clock.later(LOOK_MS, again)
   }
 
+  const bound = (): number => deps.journalBytes ?? boundOf(disk)
+
+  function refusesRecords(): AuditError | undefined {
+    if (deps.journal.sizeBytes >= bound()) {
+      const hint = `${whatToDo}; records are taken again once it has caught up`
+      return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound())})`, hint, 10_000)
+    }
+    if (deps.clock.now() - passedMs > OLDEST_MS) {
+      return busy(`${who} been behind for more than seven days`, whatToDo, 10_000)
+    }
+    const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
+    if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {
+      return busy(`the disk is nearly full (${megabytes(disk.freeBytes)} free)`, roomHint(deps.folder), 30_000)
+    }
+    return undefined
+  }
+
+  /** A count is some hundred bytes, and what it is about is lost without it: it may go a little further. */
+  function refusesCounts(): AuditError | undefined {
+    if (deps.journal.sizeBytes >= bound() + COUNTS_BYTES)
+      return busy('the journal is full, also for counts of what is shed', whatToDo, 10_000)
+    if (disk.freeBytes >= COUNTS_BYTES * 2) return undefined
+    return busy('the disk is full, also for counts of what is shed', roomHint(deps.folder), 30_000)
+  }
+
   return {
-    refusal() {
+    bound,
+    refusal(of = 'records') {
       if (closed) return busy('the server is stopping', 'send again once it is back', 2000)
-      const bound = deps.journalBytes ?? boundOf(disk)
-      if (deps.journal.sizeBytes >= bound) {
-        const hint = `${whatToDo}; records are taken again once it has caught up`
-        return busy(`the journal is full (${megabytes(deps.journal.sizeBytes)} of ${megabytes(bound)})`, hint, 10_000)
-      }
-      if (deps.clock.now() - passedMs > OLDEST_MS) {
-        return busy(`${who} been behind for more than seven days`, whatToDo, 10_000)
-      }
-      const least = Math.min(LEAST_FREE_BYTES, disk.totalBytes / 2)
-      if (disk.freeBytes < least || disk.freeBytes < disk.totalBytes * LEAST_FREE_SHARE) {
-        const hint = `make room on the disk of ${deps.folder}; nothing was lost`
-        return busy(`the disk is nearly full (${megabytes(disk.freeBytes)} free)`, hint, 30_000)
-      }
-      return undefined
+      return of === 'records' ? refusesRecords() : refusesCounts()
     },
     close() {
       closed = true
@@ -100,6 +117,10 @@ function boundOf(disk: { readonly totalBytes: number }): number {
 async function look(folder: string): Promise<{ totalBytes: number; freeBytes: number }> {
   const { bsize, blocks, bavail } = await statfs(folder)
   return { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
+}
+
+function roomHint(folder: string): string {
+  return `make room on the disk of ${folder}; nothing was lost`
 }
 
 function busy(message: string, hint: string, retryAfterMs: number): AuditError {

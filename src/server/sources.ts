@@ -31,7 +31,8 @@ export interface Sources {
 
 export interface SourcesDeps {
   readonly configs: readonly SourceConfig[]
-  readonly writer: Pick<Writer, 'emitFor'>
+  /** Of a forwarder it cannot shed: nothing is accounted for there. */
+  readonly writer: Pick<Writer, 'emitFor'> & Partial<Pick<Writer, 'shedFor'>>
   /** Accounts, and the newest cursor that was sealed for a source. */
   readonly books: Pick<Books, 'of' | 'ofWay' | 'lastRecord' | 'replayed' | 'cursor' | 'lastNumber'>
   readonly clock: Clock
@@ -52,7 +53,9 @@ export function startSources(deps: SourcesDeps): Sources {
   function enter(name: string, what: Omit<Entry, 'watch' | 'emit'>, watch = new SourceWatch(clock)): Entry {
     const limits = what.config?.limits
     const unlimited = writer.emitFor(what.info)
-    const limited = limits === undefined ? unlimited : limitSource(name, unlimited, limits, { clock, log })
+    const shed = limits?.overflow === 'shed' ? writer.shedFor?.(what.info) : undefined
+    const limited =
+      limits === undefined ? unlimited : limitSource(name, unlimited, limits, { clock, log, ...(shed && { shed }) })
     const entry = { ...what, watch, emit: watch.emit(limited) }
     known.set(name, entry)
     return entry
@@ -61,6 +64,7 @@ export function startSources(deps: SourcesDeps): Sources {
   enter(BUILT_IN_API.name, { info: BUILT_IN_API, kind: 'http', role: 'receiver' })
   for (const config of deps.configs) {
     refuseOurNames(config.name)
+    if (writer.shedFor === undefined) refuseServerLimits(config)
     const watch = new SourceWatch(clock)
     const open = (): Started =>
       startSource(config, {
@@ -258,7 +262,27 @@ function infoOf(config: SourceConfig, all: readonly SourceConfig[]): SourceInfo 
     ...(timezone !== undefined && { timezone }),
     ...(into.policy !== undefined && { kubernetesPolicy: into.policy }),
     ...(into.rules?.includes('access-audit') === true && { accessAudit: true }),
+    ...limitsOf(config),
   }
+}
+
+/** Those that the write path holds it to. */
+function limitsOf({ limits }: SourceConfig): Pick<SourceInfo, 'sheds' | 'journalShare' | 'recordBytes'> {
+  const { overflow, journalShare, recordBytes } = limits ?? {}
+  return {
+    ...(overflow === 'shed' && { sheds: true }),
+    ...(journalShare !== undefined && { journalShare }),
+    ...(recordBytes !== undefined && { recordBytes }),
+  }
+}
+
+/** Throws `invalid_config` for a limit that a forwarder would not keep to. */
+function refuseServerLimits({ name, limits = {} }: SourceConfig): void {
+  const { overflow, journalShare, recordBytes } = limits
+  if (overflow !== 'shed' && journalShare === undefined && recordBytes === undefined) return
+  const hint = 'a forwarder keeps recordsPerSecond, bytesPerSecond and connections; set the others at the server'
+  const message = `source ${name}: overflow: shed, journalShare and recordBytes are limits of a server`
+  throw new AuditError('invalid_config', message, { hint })
 }
 
 function fedBy(config: SourceConfig, all: readonly SourceConfig[]): SourceConfig {

@@ -158,7 +158,7 @@ function itemAnswer({ operation, index, id }: BulkItem, result: RecordResult | u
     const reason = `${code}: ${path === undefined ? '' : `${path}: `}${message}`
     return { ...where, status: 400, error: { type: 'mapper_parsing_exception', reason } }
   }
-  if ('dropped' in result) return { ...where, _version: 1, result: 'noop', status: 200 }
+  if ('dropped' in result || 'shed' in result) return { ...where, _version: 1, result: 'noop', status: 200 }
   if ('duplicate' in result) {
     if (operation === 'index') return { ...where, _version: 1, result: 'noop', status: 200 }
     const reason = 'the same document is there already'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FORMAT_NAMES, formatHint } from '../formats/formats.ts'
+import { RECORD_LIMIT_BYTES } from '../formats/limits.ts'
 import { type ClientCertificate, isFingerprint, isSubject } from '../lib/client-certificate.ts'
 import type { TlsFiles } from '../lib/tls.ts'
 
@@ -32,12 +33,18 @@ export interface SourceBase {
   readonly rules?: readonly 'access-audit'[]
 }
 
-/** Of one source, so that it does not take the room of others. Beyond them its sender is told to wait. */
+/** Of one source, so that it does not take the room of others. */
 export interface SourceLimits {
   readonly recordsPerSecond?: number
   readonly bytesPerSecond?: number
   /** Batches that wait for their answer at a time; for a listener of its own: open connections. */
   readonly connections?: number
+  /** Beyond them, and while nothing can be taken: the sender is told to wait, or records are given up and counted. */
+  readonly overflow?: 'wait' | 'shed'
+  /** Part of the journal's bound that may wait of it: above 0, at most 1. */
+  readonly journalShare?: number
+  /** A longer record is rejected. Left out: it loses its bodies, the largest first. */
+  readonly recordBytes?: number
 }
 
 /** For sources that say what their records are. */
@@ -81,6 +88,9 @@ const limits: z.ZodType<SourceLimits> = z.strictObject({
   recordsPerSecond: z.int().positive().exactOptional(),
   bytesPerSecond: z.int().positive().exactOptional(),
   connections: z.int().positive().exactOptional(),
+  overflow: z.enum(['wait', 'shed']).exactOptional(),
+  journalShare: z.number().positive().max(1).exactOptional(),
+  recordBytes: z.int().positive().max(RECORD_LIMIT_BYTES).exactOptional(),
 })
 
 const zone = z.string().refine(isZone, 'an IANA time zone, like Europe/Stockholm')

@@ -30,7 +30,7 @@ export class Promises {
     if (receipt.results.length !== batch.records.length) throw new Error('not one result for each record')
     for (const [n, record] of batch.records.entries()) {
       const result = receipt.results[n]
-      if (result === undefined || 'rejected' in result || 'dropped' in result) continue
+      if (result === undefined || 'rejected' in result || 'dropped' in result || 'shed' in result) continue
       this.#promise(record.labels.marker, promisedOf(result))
     }
   }
@@ -52,7 +52,9 @@ export function text({ id, log, index }: Promised): string {
   return `${id} at ${log}:${index}`
 }
 
-function promisedOf(result: Exclude<RecordResult, { rejected: unknown } | { dropped: unknown }>): Promised {
+function promisedOf(
+  result: Exclude<RecordResult, { rejected: unknown } | { dropped: unknown } | { shed: unknown }>,
+): Promised {
   const { log, index } = result
   return { id: 'id' in result ? result.id : result.duplicate, log, index }
 }
