@@ -41,7 +41,7 @@ export function aFolder(): string {
 }
 
 export async function aServer(
-  options: { data?: string; config?: Partial<Config>; clock?: Clock; files?: Files } = {},
+  options: { data?: string; config?: Partial<Config>; clock?: Clock; files?: Files; loadAgain?: () => Config } = {},
 ): Promise<AServer> {
   const data = options.data ?? aFolder()
   const config: Config = {
@@ -56,8 +56,14 @@ export async function aServer(
     ...options.config,
   }
   const lines: string[] = []
-  const { clock = systemClock, files = realFiles } = options
-  const server = await startServer({ config, log: (line) => lines.push(line), clock, files })
+  const { clock = systemClock, files = realFiles, loadAgain } = options
+  const server = await startServer({
+    config,
+    log: (line) => lines.push(line),
+    clock,
+    files,
+    ...(loadAgain && { loadAgain }),
+  })
   onTestFinished(() => server.close())
   await Promise.race([server.ready, server.failed]).catch(async (error: unknown) => {
     await server.close()

@@ -1,4 +1,4 @@
-import type { Change } from './event.ts'
+import type { AuditEvent, Change } from './event.ts'
 
 /** What a candidate would have made of stored events. */
 export interface RuleCheck {
@@ -62,3 +62,84 @@ export type RuleOutcome =
       readonly reasons: readonly string[]
       readonly changes: readonly Change[]
     }
+
+/** What rules make of one event. */
+export interface RuleRuling {
+  readonly becomes: 'kept' | 'changed' | 'dropped'
+  /** The rule that dropped it or let it in. Absent: no rule did. */
+  readonly by?: string
+  /** Where a rule sends it. */
+  readonly stream?: string
+  /** Every rule that acted or, in shadow, would have, in their order, with what it says. */
+  readonly acted: readonly {
+    readonly rule: string
+    readonly did: 'keep' | 'drop' | 'change'
+    readonly shadow?: true
+    readonly says?: string
+  }[]
+  /** What is left of it, where that is another one. */
+  readonly event?: AuditEvent
+  readonly masked?: readonly { readonly path: string; readonly rule: string }[]
+}
+
+/** How often a rule acted. Events for all but drops, which are counted in records. */
+export interface RuleCounts {
+  readonly dropped: number
+  readonly droppedBytes: number
+  /** Let in, changed, or dropped out of an envelope of which something was kept. */
+  readonly acted: number
+  readonly shadow: number
+}
+
+/** A rule in force. */
+export interface RuleAnswer {
+  readonly name: string
+  readonly family: string
+  /** What it says, in one line. */
+  readonly says: string
+  /** `FILE:LINE:COLUMN`, or `api`. */
+  readonly origin: string
+  /** Who added it by the API, and when. */
+  readonly by?: string
+  readonly at?: string
+  readonly shadow?: true
+  /** Since the install began, and today (UTC). Absent: not for this reader. */
+  readonly total?: RuleCounts
+  readonly today?: RuleCounts
+}
+
+export interface WaitingRules {
+  readonly id: string
+  readonly summary: string
+  readonly requestedBy: string
+  readonly requestedAt: string
+  readonly reasons: readonly string[]
+  readonly changes: readonly Change[]
+  readonly before: string
+  readonly after: string
+}
+
+export interface RulesAnswer {
+  readonly revision: number
+  readonly hash: string
+  readonly since: string
+  readonly rules: readonly RuleAnswer[]
+  readonly waiting: readonly WaitingRules[]
+  /** The last reading of the files failed: the rules in force stayed. */
+  readonly error?: {
+    readonly at: string
+    readonly message: string
+    readonly hint?: string
+    readonly faults: readonly { readonly path: string; readonly message: string }[]
+  }
+  /** In words for an operator. */
+  readonly notes: readonly string[]
+}
+
+export interface RuleVersionAnswer {
+  readonly revision: number
+  readonly hash: string
+  readonly since: string
+  readonly by: string
+  readonly approval?: string
+}

@@ -25,6 +25,8 @@ export interface RuleCheckAsked {
   readonly most?: number
   /** Ends the reading: the answer is then of a part. */
   readonly isOver?: () => boolean
+  /** Told now and then how many were read. */
+  readonly onProgress?: (read: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -41,7 +43,7 @@ const TRAIL_SOURCE = 'whodid'
  * again. Throws what compiling a set throws, and what reading the store throws.
  */
 export async function checkRules(deps: RuleCheckDeps, asked: RuleCheckAsked): Promise<RuleCheck> {
-  const { at, most = MOST_EVENTS, isOver = () => false } = asked
+  const { at, most = MOST_EVENTS, isOver = () => false, onProgress = () => undefined } = asked
   const sinceMs = at - DAY_MS
   const tally = createTally(deps, asked)
   let isPart = false
@@ -57,6 +59,7 @@ export async function checkRules(deps: RuleCheckDeps, asked: RuleCheckAsked): Pr
       await nextTurn()
       sliceEnd = performance.now() + SLICE_MS
     }
+    onProgress(tally.read)
   }
   return { since: formatMillis(sinceMs), isPart, ...tally.sum() }
 }

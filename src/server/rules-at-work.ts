@@ -7,7 +7,10 @@ import { checkRules, type RuleCheckAsked, type RuleCheckDeps } from '../ingest/r
 import { createRuleDesk, type RuleDesk } from '../ingest/rule-desk.ts'
 import type { Clock } from '../lib/clock.ts'
 import { compileRules } from '../rules/compile.ts'
+import type { RuleScope } from '../rules/family.ts'
+import type { FileRules } from '../rules/rule-layers.ts'
 import type { Reads } from '../store/reads.ts'
+import { createAccessAuditWatch } from './access-audit-watch.ts'
 import type { Closers } from './closers.ts'
 import type { Config } from './config.ts'
 import type { Foundation } from './foundation.ts'
@@ -20,6 +23,8 @@ export interface RulesAtWork {
   readonly desk: RuleDesk
   readonly reload: Reload
   check(asked: Omit<RuleCheckAsked, 'at' | 'now'>): Promise<RuleCheck>
+  /** How rules are asked about events of a source. */
+  readonly scopeOf: (source: string, stream: string) => RuleScope
   /** In words for an operator: what waits, what was not understood, what wants a restart. */
   notes(): readonly string[]
   /** Looks at the files of this start, and from then on at what changes in them. */
@@ -66,19 +71,33 @@ export function openRules(parts: RulesParts): RulesAtWork {
   const files = config.rules ?? NO_FILES
   for (const warning of files.rules.warnings) log(`rules: ${warning}`)
   desk.start(files.rules)
-  const reload = createReload({ config, load: parts.loadAgain ?? (() => config), desk, clock, log })
+  const watch = config.accessAudits && createAccessAuditWatch({ config: config.accessAudits, clock, log })
+  // Those of a cluster stand among the files: they change nowhere else either.
+  const changeFiles = async (read: FileRules) =>
+    desk.changeFiles(watch?.withThem(read, desk.status().layers.files) ?? read)
+  const reload = createReload({
+    config,
+    load: parts.loadAgain ?? (() => config),
+    desk: { changeFiles, filesFail: (error) => desk.filesFail(error) },
+    clock,
+    log,
+  })
   return {
     desk,
     reload,
     check: (asked) => checkRules(read, { isOver: within(CHECK_MS), ...asked, now: desk.status().set, at: clock.now() }),
-    notes: () => notesOf(desk, reload),
+    scopeOf: read.scopeOf,
+    notes: () => [...notesOf(desk, reload), ...[watch?.trouble() ?? []].flat()],
     follow(closers) {
       const ended = new AbortController()
       // Without the store nobody knows what a change would drop: the rules of before go on until it answers.
       const begun = pipeline.store.ready.then(async () => {
         if (ended.signal.aborted) return
-        await desk.changeFiles(files.rules)
-        if (parts.loadAgain !== undefined) await reload.watch(ended.signal)
+        await changeFiles(files.rules)
+        await Promise.all([
+          parts.loadAgain !== undefined && reload.watch(ended.signal),
+          watch?.run(() => void reload.now().catch(fatal), ended.signal),
+        ])
       })
       begun.catch((error: unknown) => (error instanceof AuditError ? log(`rules: ${error.message}`) : fatal(error)))
       closers.push(() => ended.abort())

@@ -60,7 +60,7 @@ export function createRuleVersions(database: DatabaseSync): RuleVersions {
       return inOneCommit(database, () => {
         insertSet.run(hash, JSON.stringify(rules))
         const revision = Number(insert.get(hash, since, by, approval ?? null)?.['revision'])
-        return { revision, ...version }
+        return { ...version, revision }
       })
     },
   }
