@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { anyPolicy, anyRequest } from '../../test/policy-cases.ts'
 import { apiServerRecord, fullRecord } from '../../test/policy-records.ts'
@@ -170,6 +171,32 @@ test('a policy says nothing of other sources and of other records', () => {
   expect(family?.judge(other, IN_SCOPE, ID, ignore)).toBeUndefined()
   expect(family?.judge(decoded, IN_SCOPE, ID, ignore)).toEqual({ kind: 'drop', rule: 'policy/prod/1' })
   expect(compileKubernetesPolicies(NO_RULES)).toBeUndefined()
+})
+
+test('whatever stands in an original that is no record, a policy has nothing to say and throws nothing', () => {
+  const family = compileKubernetesPolicies({
+    ...NO_RULES,
+    kubernetesPolicies: { prod: `${HEAD}rules: [{ level: None }]` },
+  })
+  const said = (original: string) => {
+    const event = { '@timestamp': '2026-11-24T10:00:00Z', event: { dataset: 'kubernetes.audit', original } }
+    return family?.judge({ event }, IN_SCOPE, ID, ignore)
+  }
+  const texts = [
+    '',
+    '{',
+    '{}',
+    '[]',
+    '{"verb":tru,"stage":x}',
+    '{"protoPayload":{',
+    '{"verb":"get"}',
+    '{"verb":1,"stage":2}',
+  ]
+  for (const text of texts) expect(said(text), text).toBeUndefined()
+  const pieces = fc.array(
+    fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '"verb"', '"stage"', '"a"', '1', ' ', 'x'),
+  )
+  fc.assert(fc.property(pieces, (parts) => void said(parts.join(''))))
 })
 
 test('counts are told which rule kept, changed or dropped', () => {

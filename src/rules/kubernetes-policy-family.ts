@@ -25,12 +25,14 @@ export function compileKubernetesPolicies({ kubernetesPolicies }: RuleSet): Fami
   }
 }
 
-type NamedPolicy = (decoded: DecodedEvent, original: string, noted: Noted) => Ruling
+type NamedPolicy = (decoded: DecodedEvent, original: string, noted: Noted) => Ruling | undefined
 
 function namedPolicy(name: string, text: string): NamedPolicy {
   const apply = policyOnRecords(parseKubernetesPolicy(text, name), (rule) => `policy/${name}/${rule ?? 'default'}`)
   return (decoded, original, noted) => {
-    const { rule, left } = apply(decoded, original)
+    const made = apply(decoded, original)
+    if (made === undefined) return undefined
+    const { rule, left } = made
     noted(rule, left === undefined ? 'drop' : left === decoded ? 'keep' : 'change')
     return left === undefined ? { kind: 'drop', rule } : { kind: 'keep', decoded: left, rule }
   }
@@ -47,14 +49,19 @@ export interface PolicyOnRecord {
   readonly left: DecodedEvent | undefined
 }
 
-/** @param named makes a name of a rule's number; undefined: none matched. */
+/**
+ * A policy as a function of events and their records; it answers with nothing for what is no record of an API server.
+ *
+ * @param named makes a name of a rule's number; undefined: none matched.
+ */
 export function policyOnRecords(
   policy: KubernetesPolicy,
   named: (rule: number | undefined) => string,
-): (decoded: DecodedEvent, original: string) => PolicyOnRecord {
+): (decoded: DecodedEvent, original: string) => PolicyOnRecord | undefined {
   const decide = compileKubernetesPolicy(policy)
   return (decoded, original) => {
     const read = readRecordText(original)
+    if (read === undefined) return undefined
     const decision = decide(policyRequestOf(read.record, decoded.event.user))
     const rule = named(decision.rule)
     const stage = stringIn(read.record, 'stage')

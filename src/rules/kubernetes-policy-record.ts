@@ -27,8 +27,22 @@ interface BodyNames {
 const NATIVE: BodyNames = { request: 'requestObject', response: 'responseObject', annotations: 'annotations' }
 const GOOGLE: BodyNames = { request: 'request', response: 'response', annotations: 'labels' }
 
-/** Reads what a policy looks at and leaves the bodies alone: they are most of a record. */
-export function readRecordText(text: string): RecordText {
+/**
+ * Reads what a policy looks at and leaves the bodies alone: they are most of a record. Undefined: it is no record of an API
+ * server. Anybody may have written the text.
+ */
+export function readRecordText(text: string): RecordText | undefined {
+  try {
+    const read = readParts(text)
+    const { verb, stage } = read.record
+    return typeof verb === 'string' && typeof stage === 'string' ? read : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function readParts(text: string): RecordText {
   const members = membersOf(text, rootOf(text))
   const payload = members.findLast(({ key }) => key === 'protoPayload')
   if (payload !== undefined) return readLogEntry(text, members, payload)
@@ -54,7 +68,7 @@ function refOf(text: string, start: number): JsonObject {
 /** Most are words, and looking for a backslash costs less than a parser. */
 function valueOf(json: string): Json {
   if (json.startsWith('"') && !json.includes('\\')) return json.slice(1, -1)
-  // The text was parsed before, so each of its values is JSON.
+  // All that it returns is JSON.
   return JSON.parse(json) as Json
 }
 

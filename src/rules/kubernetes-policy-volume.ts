@@ -34,11 +34,12 @@ export function policyVolume(policy: KubernetesPolicy): { add(event: AuditEvent)
     add(event) {
       events++
       const { original } = event.event
-      if (original === undefined) {
+      const made = original === undefined ? undefined : apply({ event }, original)
+      if (made === undefined) {
         withoutRecord++
         return
       }
-      const { decision, recorded, left } = apply({ event }, original)
+      const { decision, recorded, left } = made
       const count = counts[(decision.rule ?? counts.length) - 1]
       if (count === undefined) return
       if (left === undefined) {
