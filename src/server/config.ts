@@ -11,6 +11,7 @@ import type { CategoriesFlag } from '../rules/categories.ts'
 import { type ExpressionRule, parseExpressionRules } from '../rules/expressions.ts'
 import { name, tls } from '../sources/config.ts'
 import { parseSource, type SourceConfig } from '../sources/kinds.ts'
+import { type AccessAuditsConfig, accessAuditsConfig } from './access-audit-watch.ts'
 import { forwardTo, type ForwardToConfig } from './forward-config.ts'
 import { readRuleFiles, type RulesRead } from './rule-files.ts'
 
@@ -39,6 +40,8 @@ export interface Config {
   readonly file?: string
   /** How many people a held change takes. Left out: `single`. */
   readonly approvals?: 'single'
+  /** Where AccessAudits are followed on Kubernetes. Left out: nowhere. */
+  readonly accessAudits?: AccessAuditsConfig
   /** All rules of all files. Left out: none. */
   readonly rules?: RulesRead
 }
@@ -119,6 +122,7 @@ const file = z.strictObject({
     .strictObject({ kmesh: z.string().min(1).exactOptional(), engflow: z.string().min(1).exactOptional() })
     .exactOptional(),
   masks: z.strictObject({ off: z.array(z.string().max(100)).max(100) }).exactOptional(),
+  accessAudits: accessAuditsConfig.exactOptional(),
   // Each is parsed strictly by its kind.
   sources: z.array(z.unknown()).exactOptional(),
   // By their own parser.
@@ -174,6 +178,7 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     ...(said.forward !== undefined && { forward: withPaths(said.forward, at) }),
     ...(path !== undefined && { file: resolve(path) }),
     ...(said.approvals !== undefined && { approvals: said.approvals }),
+    ...(said.accessAudits !== undefined && { accessAudits: withPaths(said.accessAudits, at) }),
     rules,
   }
 }
@@ -240,7 +245,7 @@ function lengthMs(time: string): number {
 }
 
 /** The keys under which kinds of sources name files: of secrets (`file`), of TLS, and what is followed. */
-const PATH_KEYS = new Set(['file', 'paths', 'cert', 'key', 'ca', 'clientCa'])
+const PATH_KEYS = new Set(['file', 'paths', 'cert', 'key', 'ca', 'clientCa', 'kubeconfig'])
 /** Belong to the format, which reads no files. */
 const NO_PATHS = new Set(['options'])
 

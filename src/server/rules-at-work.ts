@@ -73,8 +73,8 @@ export function openRules(parts: RulesParts): RulesAtWork {
   desk.start(files.rules)
   const watch = config.accessAudits && createAccessAuditWatch({ config: config.accessAudits, clock, log })
   // Those of a cluster stand among the files: they change nowhere else either.
-  const changeFiles = async (read: FileRules) =>
-    desk.changeFiles(watch?.withThem(read, desk.status().layers.files) ?? read)
+  const changeFiles = async (rules: FileRules) =>
+    desk.changeFiles(watch?.withThem(rules, desk.status().layers.files) ?? rules)
   const reload = createReload({
     config,
     load: parts.loadAgain ?? (() => config),
@@ -87,13 +87,19 @@ export function openRules(parts: RulesParts): RulesAtWork {
     reload,
     check: (asked) => checkRules(read, { isOver: within(CHECK_MS), ...asked, now: desk.status().set, at: clock.now() }),
     scopeOf: read.scopeOf,
-    notes: () => [...notesOf(desk, reload), ...[watch?.trouble() ?? []].flat()],
+    notes() {
+      const trouble = watch?.trouble()
+      return [...notesOf(desk, reload), ...(trouble === undefined ? [] : [`AccessAudits: ${trouble}`])]
+    },
     follow(closers) {
       const ended = new AbortController()
       // Without the store nobody knows what a change would drop: the rules of before go on until it answers.
       const begun = pipeline.store.ready.then(async () => {
         if (ended.signal.aborted) return
-        await changeFiles(files.rules)
+        await changeFiles(files.rules).catch((error: unknown) => {
+          if (!(error instanceof AuditError)) throw error
+          desk.filesFail(error)
+        })
         await Promise.all([
           parts.loadAgain !== undefined && reload.watch(ended.signal),
           watch?.run(() => void reload.now().catch(fatal), ended.signal),
