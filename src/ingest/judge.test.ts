@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { checkFrames } from '../../test/crash/check-frames.ts'
 import { anEvent, aWritePath, type AWritePath, type AWritePathOptions } from '../../test/a-write-path.ts'
 import { aFolder } from '../../test/a-server.ts'
 import { someRules } from '../../test/some-rules.ts'
@@ -151,6 +154,40 @@ test('what was sent elsewhere is known there when it comes again, also after a r
       index: routed && 'log' in routed && routed.index,
     })
 })
+
+test('where only the first of two frames outlives a crash, no cursor is found, and what comes again is stored once', async () => {
+  const folder = aFolder()
+  const batch = [doing('read', '1'), doing('route', '2'), doing('drop', '3')]
+  const before = await aPath({ folder })
+  await before.send(batch, { cursor: 'c' })
+  await before.close()
+  tearBefore(folder, '{"log":"acme/n1/default/2026-11"')
+
+  const after = await aPath({ folder })
+  expect(after.memory.books.cursor('api')).toBeUndefined()
+  expect(after.memory.books.of('api')).toMatchObject({ received: 1, kept: 1 })
+  expect(await after.send(batch, { cursor: 'c' })).toMatchObject({ kept: 1, duplicate: 1, dropped: 1 })
+  await after.writer.beat('stop')
+  await after.close()
+  const { sources, leaves } = await checkFrames(folder, 'acme')
+  expect(sources.get('api')).toMatchObject({
+    received: 4,
+    kept: 2,
+    events: 2,
+    duplicate: 1,
+    dropped: { 'rule/drops': 1 },
+  })
+  expect([leaves.get(OWN)?.length, leaves.get(SIDE)?.length]).toEqual([3, 3])
+})
+
+/** Ends the journal within the last frame whose header begins so, as a crash leaves it that came between two writes. */
+function tearBefore(folder: string, header: string): void {
+  const [name = ''] = readdirSync(join(folder, 'journal'))
+  const path = join(folder, 'journal', name)
+  const at = readFileSync(path).lastIndexOf(header)
+  if (at < 0) throw new Error('there is no such frame')
+  truncateSync(path, at)
+}
 
 test('one person has keys of its own in each log', async () => {
   const path = await aPath()

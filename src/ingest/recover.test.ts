@@ -3,9 +3,13 @@ import { aFolder } from '../../test/a-server.ts'
 import { anEvent, aWritePath, type AWritePath } from '../../test/a-write-path.ts'
 import { manualClock } from '../../test/manual-clock.ts'
 import { seeded } from '../../test/seeded.ts'
+import { someRules } from '../../test/some-rules.ts'
+import { NO_RULES } from '../rules/rule-set.ts'
 import { resumeFeed } from './recover.ts'
+import { createRulesInForce } from './rules-in-force.ts'
 
 const MINUTE = 60_000
+const ACTIONS = ['read', 'route', 'drop', 'shadow']
 
 /** What the writer goes by, but for the windows. */
 function memoryOf({ memory: { books, logs } }: AWritePath) {
@@ -18,13 +22,17 @@ test.each([1, 2, 3, 4, 5, 6])(
   async (seed) => {
     const random = seeded(seed)
     const folder = aFolder()
+    const rules = createRulesInForce(NO_RULES, someRules)
     // Some of these cross the end of a month.
     const clock = manualClock(Date.UTC(2026, 10, 30, 23, random.between(0, 59)))
     for (let life = 0; life < 2; life++) {
-      const path = await aWritePath({ folder, clock })
+      const path = await aWritePath({ folder, clock, rules })
       for (let step = 0; step < 12; step++) {
         clock.advance(random.between(0, 2 * MINUTE))
-        const records = Array.from({ length: random.between(0, 4) }, () => anEvent(random.between(0, 20)))
+        const records = Array.from({ length: random.between(0, 4) }, () => {
+          const id = String(random.between(0, 20))
+          return anEvent(id, { event: { id, action: ACTIONS[random.between(0, 3)] ?? 'read' } })
+        })
         const choice = random.next()
         if (choice < 0.6) await path.send(records, random.chance(0.5) ? { cursor: `${life} ${step}` } : {})
         else if (choice < 0.8) await path.writer.beat('due')

@@ -40,7 +40,7 @@ export const WRITE_PATH_MUTANTS: readonly Mutant[] = [
 ]
 
 /**
- * Some lives of journal, feed, ledger follower and ledger together, as the server wires them. Unlike in the models of the
+ * Some lives of journal, feed, ledger follower and ledger together, as the server wires them, with batches that go to two logs. Unlike in the models of the
  * parts, an index that a crash took back is given to another leaf. Throws when an acknowledged leaf is lost, or when any
  * checkpoint that was ever signed is not that of the leaves that are there in the end: then two would contradict each other.
  */
@@ -163,13 +163,24 @@ async function act({ journal, follower }: Running, model: Model, random: Random)
   }
 }
 
-/** As the writer does: the index is given in the same step that appends to the journal. */
+/** A batch of one log, or one of which a rule sends a part to the other: then its own part comes last, with the cursor. */
 function append(journal: Journal, model: Model, random: Random): Promise<void> {
-  const log = LOGS[random.chance(0.8) ? 0 : 1]
+  const [own, other] = random.chance(0.8) ? LOGS : [LOGS[1], LOGS[0]]
+  if (random.chance(0.7)) return appendPart(journal, model, random, own)
+  const routed = appendPart(journal, model, random, other)
+  const cursor = `${other} ${model.leaves.get(other)?.length ?? 0}`
+  const both = Promise.all([routed, appendPart(journal, model, random, own, cursor)]).then(() => undefined)
+  both.catch(() => undefined)
+  return both
+}
+
+/** As the writer does: the index is given in the same step that appends to the journal. */
+function appendPart(journal: Journal, model: Model, random: Random, log: Log, cursor?: string): Promise<void> {
   const known = model.leaves.get(log) ?? []
   const count = random.chance(0.1) ? 0 : random.between(1, random.chance(0.1) ? 250 : 20)
   const leaves = Array.from({ length: count }, () => leafOf(model.made++))
-  const header = { source: 'sim', received: 0, log, first: known.length, accounting: NOTHING }
+  const place = { log, first: known.length, ...(cursor !== undefined && { cursor }) }
+  const header = { source: 'sim', received: 0, ...place, accounting: NOTHING }
   const { durable } = journal.append(payloadParts(header, [tableOf(leaves)]), count)
   model.leaves.set(log, [...known, ...leaves])
   const acknowledged = durable.then(() => {
@@ -182,16 +193,29 @@ function append(journal: Journal, model: Model, random: Random): Promise<void> {
 /** Takes back the indexes of leaves that are gone; none of them was acknowledged. */
 async function checkRecovered(journal: Journal, ledger: Ledger, model: Model): Promise<void> {
   const sizes = new Map<Log, number>(LOGS.map((log) => [log, ledger.size(log)]))
+  const cursors: string[] = []
   for await (const { payload, events } of journal.read(0)) {
-    const { log, first } = leavesIn(payload, events)
+    const { log, first, cursor } = leavesIn(payload, events)
     sizes.set(log, Math.max(sizes.get(log) ?? 0, first + events))
+    if (cursor !== undefined) cursors.push(cursor)
   }
+  checkCursors(cursors, sizes)
   for (const [log, size] of sizes) {
     const acknowledged = model.acknowledged.get(log) ?? 0
     if (size < acknowledged) throw new Error(`${log} goes on at ${size}, but ${acknowledged} leaves were acknowledged`)
     model.leaves.set(log, (model.leaves.get(log) ?? []).slice(0, size))
     // What was found is kept from now on: ledger and store have been given it.
     model.acknowledged.set(log, size)
+  }
+}
+
+/** The newest cursor is handed to its source: what stands before it will not come again, so it must be there. */
+function checkCursors(cursors: readonly string[], sizes: ReadonlyMap<Log, number>): void {
+  for (const cursor of cursors) {
+    const [log, size] = cursor.split(' ')
+    const has = LOGS.filter((each) => each === log).map((each) => sizes.get(each) ?? 0)
+    if ((has[0] ?? 0) < Number(size))
+      throw new Error(`a cursor stands for ${size} leaves of ${log}, which has ${has[0]}`)
   }
 }
 
@@ -241,8 +265,8 @@ function tableOf(leaves: readonly Uint8Array[]) {
 
 function leavesIn(payload: Uint8Array, events: number) {
   const parsed = parsePayload(payload, events)
-  const { log, first } = parsed.header
+  const { log, first, cursor } = parsed.header
   const known = LOGS.find((each) => each === log)
   if (!known || first === undefined) throw new Error('a frame of no log was appended')
-  return { log: known, first, leaves: leavesOf(parsed) }
+  return { log: known, first, cursor, leaves: leavesOf(parsed) }
 }
