@@ -12,6 +12,9 @@ export interface Cluster {
   ask(token: string, method: string, path: string, body?: object, headers?: Record<string, string>): Promise<number>
   /** A metric of the API server, summed over its labels that hold all these words. */
   metric(name: string, ...words: string[]): Promise<number>
+  readonly url: string
+  /** PEM file with which it shows who it is. */
+  readonly certificate: string
   stop(): Promise<void>
 }
 
@@ -84,6 +87,8 @@ export async function startCluster({ folder, webhook }: ClusterOptions): Promise
   )
 
   return {
+    url: `https://127.0.0.1:${port}`,
+    certificate: at('certs/apiserver.crt'),
     ask: async (token, method, path, body, headers) => (await ask(port, token, method, path, body, headers)).status,
     async metric(name, ...words) {
       const { text } = await ask(port, ADMIN, 'GET', '/metrics')
