@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -122,3 +122,29 @@ test('lint says that no server runs where volumes are asked for', async () => {
   expect(code).toBe(1)
   expect(err).toContain('no server runs on')
 })
+
+test('the examples of the page say what the page says', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/rules/kubernetes-audit-policy.md'), 'utf8')
+  const blocks = [...page.matchAll(/^```(\w*)\n([^`]*)```$/gm)].map(([, language, text]) => ({
+    language,
+    text: text ?? '',
+  }))
+  const example = join(folder, 'audit-policy.yaml')
+  writeFileSync(example, blocks.find(({ text }) => text.startsWith('apiVersion: audit'))?.text ?? '')
+  const asOnPage = ({ out, err }: { out: string; err: string }) => spaced(`${out}${err}`.replaceAll(`${folder}/`, ''))
+  const shown = blocks.filter(({ language }) => language === '').map(({ text }) => spaced(text))
+
+  expect(shown).toContain(asOnPage(await policy('lint', example)))
+  const commands = blocks.flatMap(({ text }) => text.split('\n')).filter((line) => line.includes('k8s explain'))
+  expect(commands).toHaveLength(2)
+  const [first, second] = await Promise.all(
+    commands.map((line) => policy('explain', example, ...line.split(' ').slice(5))),
+  )
+  expect(shown).toContain(asOnPage(first ?? { out: '', err: '' }).replace(/warning: .*\n/, ''))
+  expect(second?.out).toContain('no rule of')
+})
+
+/** Columns are as wide as the folder's name is long. */
+function spaced(text: string): string {
+  return text.replaceAll(/ +/g, ' ')
+}

@@ -160,6 +160,23 @@ test("entries of Google's Cloud Logging are thinned too", () => {
   expect(eventOf(metadata)).toEqual(decode(originalOf(metadata)).event)
 })
 
+test('in an envelope of a cloud it is each record inside that is judged', () => {
+  const records = ['ada', 'bob'].map((user) => JSON.stringify(fullRecord({ ...CREATE, user }, 'ResponseComplete')))
+  const document = {
+    messageType: 'DATA_MESSAGE',
+    logStream: 'kube-apiserver-audit-1',
+    logEvents: records.map((message, n) => ({ id: String(n), timestamp: 0, message })),
+  }
+  const decoded = kubernetesAudit.decode(Buffer.from(JSON.stringify(document)), { source: 'prod-1', now: 0 })
+  const policy = `${HEAD}rules: [{ level: None, users: [bob] }, { level: Metadata }]`
+  const family = compileKubernetesPolicies({ ...NO_RULES, kubernetesPolicies: { prod: policy } })
+  const events = decoded.kind === 'events' ? decoded.events : []
+  const [ada, bob] = events.map((each) => family?.judge(each, IN_SCOPE, ID, ignore))
+  const metadata = { level: 'Metadata', omitManagedFields: false } as const
+  expect(ada && originalOf(ada)).toBe(JSON.stringify(apiServerRecord(CREATE, 'ResponseComplete', metadata)))
+  expect(bob).toEqual({ kind: 'drop', rule: 'policy/prod/1' })
+})
+
 test('a policy says nothing of other sources and of other records', () => {
   const rules = { ...NO_RULES, kubernetesPolicies: { prod: `${HEAD}rules: [{ level: None }]` } }
   const family = compileKubernetesPolicies(rules)
