@@ -26,7 +26,10 @@ const THREES = [
 export const ASSIGNMENTS: readonly Trigger[] = THREES.map((three) => [three, assignment])
 
 /** Names with something behind them that looks like one, in JSON as it was sent. */
-export const MAYBE_ASSIGNMENTS: readonly Trigger[] = THREES.map((three) => [three, maybeAssignment])
+export const MAYBE_ASSIGNMENTS: readonly Trigger[] = [
+  ...THREES.map((three): Trigger => [three, maybeAssignment]),
+  ['ecr', maybeSecret],
+]
 
 const NAME = LETTERS_AND_DIGITS | UNDERSCORE | DASH | DOT
 const LONGEST_NAME = 64
@@ -67,7 +70,7 @@ function maybeAssignment(text: string, at: number, found: Hit[]): void {
   const quote = runOfQuote(text, name.end)
   const next = skipBlanks(text, name.end + quote.length)
   const char = text.charAt(next)
-  const isPair = quote !== '' && char !== ':' && /"(?:string)?values?\\*"|"(?:old|new|before|after)\\*"/i.test(text)
+  const isPair = quote !== '' && char !== ':' && hasValues(text)
   const isGiven = char !== '' && '=:"\'`\\$(%['.includes(char) && (quote === '' || char === ':' || char === '=')
   if (isGiven && !isPair && isHarmless(text, name)) return
   if (
@@ -78,6 +81,28 @@ function maybeAssignment(text: string, at: number, found: Hit[]): void {
     (next > name.end && /^[EU]&?'/i.test(text.slice(next, next + 3)))
   )
     found.push({ start: name.start, end: name.end, rule: name.rule })
+}
+
+/** `"kind": "Secret"` with data beside it. */
+function maybeSecret(text: string, at: number, found: Hit[]): void {
+  if (!text.startsWith('Secret', at - 3) || !/^(?:List)?\\{0,16}"/.test(text.slice(at + 3, at + 24))) return
+  if (hasData(text)) found.push({ start: at, end: at + 1, rule: 'secret/kubernetes-secret' })
+}
+
+const hasValues = remembered(/"(?:(?:string|old|new)?values?|old|new|before|after|raw|v)\\*"/i)
+const hasData = remembered(/"(?:string)?data\\*"/i)
+
+/** The same text is asked about at every name in it. */
+function remembered(pattern: RegExp): (text: string) => boolean {
+  let last = ''
+  let answer = false
+  return (text) => {
+    if (text !== last) {
+      last = text
+      answer = pattern.test(text)
+    }
+    return answer
+  }
 }
 
 /** What is plainly given to it is no secret: `PWD=/home/ada`, a short session id. */
