@@ -7,8 +7,10 @@ import { complain } from './complain.ts'
 import { evidenceCommand } from './evidence.ts'
 import { forwardCommand } from './forward.ts'
 import type { Io } from './io.ts'
+import { ledgerCommand } from './ledger.ts'
 import { protectOperands } from './operands.ts'
 import { policyCommand } from './policy.ts'
+import { rulesCommand } from './rules.ts'
 import { searchCommand } from './search.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
@@ -16,6 +18,7 @@ import { sourcesCommand } from './sources.ts'
 import { tailCommand } from './tail.ts'
 import { tokenCommand } from './token.ts'
 import { verifyCommand } from './verify.ts'
+import { witnessCommand } from './witness.ts'
 
 /**
  * Runs one command and gives its exit code: 0 done, 1 refused or not verified, 2 wrong call.
@@ -49,9 +52,12 @@ export function createProgram(io: Io): Command {
     tailCommand(io),
     showCommand(io),
     verifyCommand(io),
+    ledgerCommand(io),
+    witnessCommand(io),
     evidenceCommand(io),
     sourcesCommand(io),
     policyCommand(io),
+    rulesCommand(io),
     tokenCommand(io),
     adminLinkCommand(io),
     configCommand(io),

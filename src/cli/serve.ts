@@ -13,6 +13,7 @@ interface ServeOptions {
   readonly config?: string
   readonly data?: string
   readonly listen?: string
+  readonly recover?: true
 }
 
 const UI_FOLDER = join(import.meta.dirname, '../../dist/ui')
@@ -24,8 +25,9 @@ export function serveCommand(io: Io): Command {
     .option('--config <file>', 'configuration (default ./whodid.yaml if there)')
     .option('--data <dir>', 'data folder (default ./.whodid)')
     .option('--listen <host:port>', 'where to listen; port 0 takes a free one (default 127.0.0.1:7421)')
+    .option('--recover', 'the data folder is an old copy: go on with new logs, and say so in them')
   const categoryFlags = addCategoryFlags(command)
-  return command.action(async ({ config: file, data, listen }: ServeOptions) => {
+  return command.action(async ({ config: file, data, listen, recover }: ServeOptions) => {
     const named = { ...(file && { file }), ...(data && { data }), ...(listen && { listen }) }
     const load = () => loadConfig({ ...named, categoryFlags })
     const config = load()
@@ -33,7 +35,7 @@ export function serveCommand(io: Io): Command {
     const ui = existsSync(join(UI_FOLDER, 'index.html')) ? { uiFolder: UI_FOLDER } : {}
     const excluded = config.rules?.rules.set.excludedCategories ?? []
     if (categoryFlags.length + excluded.length > 0) io.err(`excluded categories: ${excluded.join(', ') || 'none'}\n`)
-    const server = await startServer({ config, loadAgain: load, log, ...ui })
+    const server = await startServer({ config, loadAgain: load, log, ...(recover && { recover }), ...ui })
     const reload = (): void => void server.reloadRules().catch((error: unknown) => log(`rules: ${String(error)}`))
     process.on('SIGHUP', reload)
     try {

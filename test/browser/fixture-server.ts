@@ -353,6 +353,7 @@ function ledgerOf(sealedNow: () => readonly Sealed[], key = newKey()): FixtureLe
     key,
     logs: () => [{ origin: LOG, vkey, size: size(), stream: 'sample', period: '2026-11', state: 'open' }],
     checkpoint: () => notes.get(size()),
+    rootProof: () => Promise.resolve(undefined),
     async proof(_log, index) {
       if (index >= size()) return undefined
       return { checkpoint: await noteAt(size()), hashes: await proveInclusion(sha256, index, size(), read) }
