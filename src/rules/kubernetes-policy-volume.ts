@@ -3,7 +3,7 @@ import { policyOnRecords } from './kubernetes-policy-family.ts'
 import { type KubernetesPolicy, type Level, LEVELS } from './kubernetes-policy.ts'
 
 /** What a rule would make of stored events. */
-export interface RuleVolume {
+interface RuleVolume {
   /** From 1; left out: no rule matched. */
   readonly rule?: number
   readonly level: Level
