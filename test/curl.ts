@@ -23,6 +23,7 @@ function curl(args: readonly string[]): void {
   let body: string | undefined
   let socketPath: string | undefined
   let url = 'http://localhost/'
+  let said: string | undefined
   for (let at = 0; at < args.length; at++) {
     const arg = args[at] ?? ''
     const next = args[at + 1] ?? ''
@@ -32,12 +33,15 @@ function curl(args: readonly string[]): void {
     } else if (arg === '-d') {
       body = next
       at++
+    } else if (arg === '-X') {
+      said = next
+      at++
     } else if (arg === '--unix-socket') {
       socketPath = next
       at++
     } else if (!arg.startsWith('-')) url = arg
   }
-  const method = body === undefined ? 'GET' : 'POST'
+  const method = said ?? (body === undefined ? 'GET' : 'POST')
   if (body !== undefined) headers['content-type'] ??= 'application/x-www-form-urlencoded'
   const sent = request(url, { method, headers, ...(socketPath !== undefined && { socketPath }) }, (response) => {
     response.pipe(process.stdout)

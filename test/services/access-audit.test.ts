@@ -38,11 +38,11 @@ const CRD = {
   },
 }
 
-const anAudit = (name: string, access: readonly string[] = ['CREATE']) => ({
+const anAudit = (name: string, operations: readonly string[] = ['CREATE']) => ({
   apiVersion: 'kuma.io/v1alpha1',
   kind: 'AccessAudit',
   metadata: { name },
-  spec: { rules: [{ types: ['MeshTimeout'], access }] },
+  spec: { rules: [{ types: ['MeshTimeout'], access: operations }] },
 })
 
 let folder: string
