@@ -11,14 +11,15 @@ import { measureKafka } from './kafka.ts'
 import { describeMachine, machineLine } from './machine.ts'
 import type { Benchmark } from './report.ts'
 import { printBenchmark, writeResults } from './report.ts'
+import { measureRules } from './rules.ts'
 import { measureSearch } from './search.ts'
 import type { MeasuredServer } from './server.ts'
 import { settled, startMeasured } from './server.ts'
 import { measureWebhook } from './webhook.ts'
 import { measureStart } from './start.ts'
 
-/** `npm run bench -- [formats|intake|search|start] [--events N] [--seconds N] [--json FILE]`; see docs/bench.md. */
-const NAMES = ['formats', 'intake', 'search', 'start'] as const
+/** `npm run bench -- [formats|rules|intake|search|start] [--events N] [--seconds N] [--json FILE]`; see docs/bench.md. */
+const NAMES = ['formats', 'rules', 'intake', 'search', 'start'] as const
 type Name = (typeof NAMES)[number]
 
 const RESULTS = join(import.meta.dirname, 'results')
@@ -44,8 +45,9 @@ else {
 
 async function main(wanted: readonly Name[]): Promise<void> {
   mkdirSync(RESULTS, { recursive: true })
-  const formats = wanted.includes('formats') ? await formatsMeasured() : []
-  if (wanted.every((name) => name === 'formats')) return
+  const alone = wanted.includes('formats') ? await formatsMeasured() : []
+  if (wanted.includes('rules')) alone.push(rulesMeasured())
+  if (wanted.every((name) => name === 'formats' || name === 'rules')) return
   const batchCount = Math.max(1, Math.round(Number(values.events) / BATCH))
   const events = batchCount * BATCH
   // Not in the temporary folder, which may be memory: a sync must be a sync.
@@ -57,7 +59,7 @@ async function main(wanted: readonly Name[]): Promise<void> {
   try {
     const benchmarks = await run(wanted, server, batches, events)
     for (const each of benchmarks) printBenchmark(each)
-    writeResults(values.json, { machine, events, benchmarks: [...formats, ...benchmarks] })
+    writeResults(values.json, { machine, events, benchmarks: [...alone, ...benchmarks] })
     console.error(`written to ${values.json}`)
   } finally {
     rmSync(data, { recursive: true, force: true })
@@ -65,7 +67,7 @@ async function main(wanted: readonly Name[]): Promise<void> {
 }
 
 /** Decoders alone, then the whole way. A broker needs Java: without it the rest is still measured. */
-async function formatsMeasured(): Promise<readonly Benchmark[]> {
+async function formatsMeasured(): Promise<Benchmark[]> {
   const done: Benchmark[] = []
   const hasJava = spawnSync('java', ['-version']).status === 0
   const measures = [
@@ -80,6 +82,12 @@ async function formatsMeasured(): Promise<readonly Benchmark[]> {
     done.push(measured)
   }
   return done
+}
+
+function rulesMeasured(): Benchmark {
+  const measured = measureRules()
+  printBenchmark(measured)
+  return measured
 }
 
 /** One folder for all: what intake took is what search looks at and what a start finds. */

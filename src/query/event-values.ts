@@ -7,14 +7,16 @@ export type Values = (event: AuditEvent) => readonly unknown[]
  * empty texts and empty lists: these are missing. Labels are one level deep, so their names may have dots.
  */
 export function valuesOf(path: string): Values {
-  const segments = segmentsOf(path)
+  const segments = segmentsOf(path).map((name) => ({ name, isOwn: !(name in Object.prototype) }))
   return (event) => {
     let at: unknown = event
     for (let depth = 0; depth < segments.length; depth++) {
-      const segment = segments[depth] ?? ''
+      const segment = segments[depth]
       if (Array.isArray(at)) return valuesBelow(spread(at), segments.slice(depth))
-      if (!isObject(at) || !Object.hasOwn(at, segment)) return NONE
-      at = at[segment]
+      if (segment === undefined || !isObject(at)) return NONE
+      // Only what every object has could be there without being the event's.
+      if (!segment.isOwn && !Object.hasOwn(at, segment.name)) return NONE
+      at = at[segment.name]
     }
     return spread(at)
   }
@@ -26,10 +28,10 @@ export function valuesAt(event: AuditEvent, path: string): readonly unknown[] {
 
 const NONE: readonly unknown[] = []
 
-function valuesBelow(items: readonly unknown[], segments: readonly string[]): readonly unknown[] {
+function valuesBelow(items: readonly unknown[], segments: readonly { readonly name: string }[]): readonly unknown[] {
   let found = items
-  for (const segment of segments)
-    found = found.flatMap((value) => (isObject(value) && Object.hasOwn(value, segment) ? spread(value[segment]) : []))
+  for (const { name } of segments)
+    found = found.flatMap((value) => (isObject(value) && Object.hasOwn(value, name) ? spread(value[name]) : []))
   return found
 }
 

@@ -19,13 +19,16 @@ export type Predicate = (event: AuditEvent) => boolean
  *
  * @param read how the values at a path are found: who asks many queries of one event finds them once.
  */
-export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, read = valuesIn): Predicate {
+export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, read: ReadPath = valuesIn): Predicate {
   switch (query.kind) {
     case 'all':
       return () => true
     case 'and': {
       const parts = query.parts.map((part) => predicate(part, hidden, read))
-      return (event) => parts.every((part) => part(event))
+      return (event) => {
+        for (const part of parts) if (!part(event)) return false
+        return true
+      }
     }
     case 'or': {
       const parts = query.parts.map((part) => predicate(part, hidden, read))
@@ -48,40 +51,73 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, r
   }
 }
 
+/**
+ * What a test looks at: values as they are, texts as they are or in lower case, or addresses as digits (query/address.ts).
+ * What cannot be read so is left out.
+ */
+export type ReadAs = 'value' | 'text' | 'folded' | 'address'
+export type ReadPath = (path: string, as: ReadAs) => Values
+
 /** Values at a path; fields of the header always have the value that the leaf says. */
-export function valuesIn(path: string): Values {
-  if (path === '@timestamp') return (event) => [eventTime(event)]
-  if (path === 'event.outcome') return (event) => [event.event.outcome ?? 'unknown']
-  return valuesOf(path)
+export function valuesIn(path: string, as: ReadAs): Values {
+  const values = headerValues(path) ?? valuesOf(path)
+  if (as === 'value') return values
+  const convert = CONVERTERS[as]
+  return (event) => {
+    const found = values(event)
+    if (found.length === 0) return found
+    if (found.length > 1) return found.map(convert).filter((each) => each !== undefined)
+    const only = convert(found[0])
+    return only === undefined ? [] : [only]
+  }
 }
 
-function hasAny(term: HasTerm, hidden: HiddenFields, read: (path: string) => Values): Predicate {
+const CONVERTERS: Readonly<Record<Exclude<ReadAs, 'value'>, (value: unknown) => string | undefined>> = {
+  text: textOf,
+  folded: foldedText,
+  address: (value) => (typeof value === 'string' ? parseAddress(value) : undefined),
+}
+
+function headerValues(path: string): Values | undefined {
+  if (path === '@timestamp') return (event) => [eventTime(event)]
+  return path === 'event.outcome' ? (event) => [event.event.outcome ?? 'unknown'] : undefined
+}
+
+function hasAny(term: HasTerm, hidden: HiddenFields, read: ReadPath): Predicate {
   const resolved = resolveField(term.field, hidden)
   if (resolved === undefined) throw unknownTerm(term, hidden)
   const { field, paths } = resolved
   const counts = field.type === 'object' || field.open === true || field.below !== undefined
-  const found = paths.map(read)
-  return (event) => found.some((values) => values(event).some((value) => counts || textOf(value) !== undefined))
+  const found = paths.map((path) => read(path, counts ? 'value' : 'text'))
+  return (event) => found.some((values) => values(event).length > 0)
 }
 
-function fieldPredicate(term: FieldTerm, hidden: HiddenFields, read: (path: string) => Values): Predicate {
+function fieldPredicate(term: FieldTerm, hidden: HiddenFields, read: ReadPath): Predicate {
   const resolved = resolveField(term.field, hidden)
   if (resolved === undefined) throw unknownTerm(term, hidden)
-  const tests = term.tests.map((test) => valueTest(test, resolved.field))
-  const found = resolved.paths.map(read)
-  const [test, another] = tests
-  const passes =
-    test !== undefined && another === undefined ? test : (value: unknown) => tests.some((each) => each(value))
-  return (event) => found.some((values) => values(event).some(passes))
+  const { field, paths } = resolved
+  const tests = term.tests.flatMap((test) => {
+    const passes = valueTest(test, field)
+    return paths.map((path) => ({ values: read(path, readAs(test, field)), passes }))
+  })
+  return (event) => {
+    for (const { values, passes } of tests) for (const value of values(event)) if (passes(value)) return true
+    return false
+  }
 }
 
+function readAs(test: Test, field: Field): ReadAs {
+  if (test.kind === 'address') return 'address'
+  if (test.kind === 'number' || test.kind === 'date') return 'value'
+  return field.exact === true ? 'text' : 'folded'
+}
+
+/** A test of what was read as `readAs` says. */
 function valueTest(test: Test, field: Field): (value: unknown) => boolean {
   switch (test.kind) {
     case 'text': {
-      const wanted = test.value.toWellFormed()
-      if (field.exact === true) return (value) => textOf(value) === wanted
-      const folded = fold(wanted)
-      return (value) => foldedText(value) === folded
+      const wanted = field.exact === true ? test.value.toWellFormed() : fold(test.value.toWellFormed())
+      return (value) => value === wanted
     }
     case 'pattern':
       return patternTest(test, field)
@@ -90,10 +126,7 @@ function valueTest(test: Test, field: Field): (value: unknown) => boolean {
     case 'date':
       return dateTest(test)
     case 'address':
-      return (value) => {
-        const address = typeof value === 'string' ? parseAddress(value) : undefined
-        return address !== undefined && test.first <= address && address <= test.last
-      }
+      return (value) => typeof value === 'string' && test.first <= value && value <= test.last
   }
 }
 
@@ -101,9 +134,8 @@ function patternTest(test: PatternTest, field: Field): (value: unknown) => boole
   const pieces = test.pieces.map((piece) => (field.exact === true ? piece.toWellFormed() : fold(piece.toWellFormed())))
   const [first = '', ...others] = pieces
   const last = others.pop() ?? ''
-  return (value) => {
-    const text = field.exact === true ? textOf(value) : foldedText(value)
-    if (text === undefined || text.length < first.length + last.length) return false
+  return (text) => {
+    if (typeof text !== 'string' || text.length < first.length + last.length) return false
     if (!text.startsWith(first) || !text.endsWith(last)) return false
     // Taking each piece at its first place leaves the most for the next.
     let at = first.length

@@ -1,7 +1,7 @@
 import type { AuditEvent } from '../domain/event.ts'
 import type { DecodedEvent } from '../formats/format.ts'
 import type { Values } from '../query/event-values.ts'
-import { type Predicate, predicate, valuesIn } from '../query/predicate.ts'
+import { type Predicate, predicate, type ReadAs, type ReadPath, valuesIn } from '../query/predicate.ts'
 import { type Bits, createQueryIndex } from './expressions-index.ts'
 import { withLabels } from './expressions-labels.ts'
 import { readMatch } from './expressions-match.ts'
@@ -71,13 +71,14 @@ interface Asked {
 }
 
 /** Each path is looked up once for an event, however many rules ask for it. */
-function createReader(asked: Asked): (path: string) => Values {
+function createReader(asked: Asked): ReadPath {
   const readers = new Map<string, Values>()
-  return (path) => {
-    const known = readers.get(path)
+  return (path, as) => {
+    const name = `${as} ${path}`
+    const known = readers.get(name)
     if (known !== undefined) return known
-    const reader = path.startsWith('whodid.') ? ofOurs(path, asked) : remembered(valuesIn(path))
-    readers.set(path, reader)
+    const reader = path.startsWith('whodid.') ? ofOurs(path, as, asked) : remembered(valuesIn(path, as))
+    readers.set(name, reader)
     return reader
   }
 }
@@ -95,13 +96,20 @@ function remembered(values: Values): Values {
 }
 
 /** `whodid.*` is written when an event is sealed, of what is known now. */
-function ofOurs(path: string, asked: Asked): Values {
-  const values = valuesIn(path)
+function ofOurs(path: string, as: ReadAs, asked: Asked): Values {
+  const values = valuesIn(path, as)
+  const isOfSource = path === 'whodid.source' || path === 'whodid.stream'
+  let last: unknown
+  let found: readonly unknown[] = []
   return () => {
+    const of = isOfSource ? asked.scope : asked.decoded
+    if (of === last) return found
+    last = of
     const { source, stream } = asked.scope ?? {}
     const { category, trust, masked: parts, truncated } = asked.decoded ?? {}
     const whodid = { source, stream, category, trust, masked: parts, truncated }
-    return values({ '@timestamp': '', event: {}, whodid } as AuditEvent)
+    found = values({ '@timestamp': '', event: {}, whodid } as AuditEvent)
+    return found
   }
 }
 
@@ -116,8 +124,8 @@ interface Decision {
 
 function decide(rules: readonly Compiled[], bits: Bits, event: AuditEvent, id: Uint8Array): Decision | undefined {
   let decision: Decision | undefined
-  for (const [word, of] of bits.entries()) {
-    for (let left = of; left !== 0; left &= left - 1) {
+  for (let word = 0; word < bits.length; word++) {
+    for (let left = bits[word] ?? 0; left !== 0; left &= left - 1) {
       const rule = rules[word * 32 + 31 - Math.clz32(left & -left)]
       if (rule === undefined || isMoot(rule, decision) || !rule.matches(event)) continue
       decision ??= { by: undefined, route: undefined, changes: [], shadows: [] }

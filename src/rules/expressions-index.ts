@@ -1,6 +1,7 @@
 import { declaredField } from '../domain/fields.ts'
-import type { FieldTerm, Query } from '../query/ast.ts'
-import { textOf, type Values } from '../query/event-values.ts'
+import type { FieldTerm, Query, Test } from '../query/ast.ts'
+import type { Values } from '../query/event-values.ts'
+import type { ReadAs, ReadPath } from '../query/predicate.ts'
 import { resolveField } from '../query/resolve.ts'
 import { fold } from '../query/words.ts'
 import type { AuditEvent } from '../domain/event.ts'
@@ -18,11 +19,12 @@ export interface QueryIndex {
 }
 
 /** @param read how the values at a path are found. */
-export function createQueryIndex(queries: readonly (Query | undefined)[], read: (path: string) => Values): QueryIndex {
+export function createQueryIndex(queries: readonly (Query | undefined)[], read: ReadPath): QueryIndex {
   const tables = new Map<string, Table>()
   const always = new Uint32Array(Math.ceil(queries.length / 32))
+  const popular = popularityOf(queries)
   for (const [n, query] of queries.entries()) {
-    const wants = query === undefined ? undefined : wantsOf(query)
+    const wants = query === undefined ? undefined : wantsOf(query, popular)
     if (wants === undefined) setBit(always, n)
     for (const want of wants ?? []) addWant(tables, want, n, read)
   }
@@ -42,33 +44,51 @@ export function setBit(bits: Bits, n: number): void {
 /** A value of one field, or what it begins with: without one of these a query cannot match. */
 interface Want {
   readonly path: string
-  readonly isExact: boolean
+  readonly as: ReadAs
   readonly isPrefix: boolean
   readonly text: string
 }
 
 /** Rules by what they want of one field. */
 interface Table {
-  readonly values: Values
-  readonly isExact: boolean
+  /** As they are compared. */
+  readonly texts: Values
   readonly whole: Map<string, number[]>
   readonly prefixes: Map<string, number[]>
   readonly prefixLengths: Set<number>
 }
 
-function wantsOf(query: Query): readonly Want[] | undefined {
+/** By how many queries a value is named: what many name says little about each of them. */
+type Popularity = ReadonlyMap<string, number>
+
+function popularityOf(queries: readonly (Query | undefined)[]): Popularity {
+  const popular = new Map<string, number>()
+  const count = (query: Query): void => {
+    if (query.kind === 'and' || query.kind === 'or') for (const part of query.parts) count(part)
+    const wants = query.kind === 'field' ? (wantsOfField(query) ?? []) : []
+    for (const name of wants.map(nameOf)) popular.set(name, (popular.get(name) ?? 0) + 1)
+  }
+  for (const query of queries) if (query !== undefined) count(query)
+  return popular
+}
+
+function nameOf({ path, as, isPrefix, text }: Want): string {
+  return `${as} ${path} ${isPrefix ? '^' : '='} ${text}`
+}
+
+function wantsOf(query: Query, popular: Popularity): readonly Want[] | undefined {
   switch (query.kind) {
     case 'field':
       return wantsOfField(query)
     case 'and':
       return query.parts
         .flatMap((part) => {
-          const wants = wantsOf(part)
+          const wants = wantsOf(part, popular)
           return wants === undefined ? [] : [wants]
         })
-        .toSorted((a, b) => costOf(a) - costOf(b))[0]
+        .toSorted((a, b) => costOf(a, popular) - costOf(b, popular))[0]
     case 'or': {
-      const parts = query.parts.map(wantsOf)
+      const parts = query.parts.map((part) => wantsOf(part, popular))
       return parts.includes(undefined) ? undefined : parts.flatMap((wants) => wants ?? [])
     }
     case 'all':
@@ -83,32 +103,53 @@ function wantsOf(query: Query): readonly Want[] | undefined {
 function wantsOfField({ field: name, tests }: FieldTerm): readonly Want[] | undefined {
   const { field, paths } = resolveField(name, new Map()) ?? {}
   if (field === undefined || paths === undefined) return undefined
-  const isExact = field.exact === true
   const wants: Want[] = []
   for (const test of tests) {
-    if (test.kind !== 'text' && test.kind !== 'pattern') return undefined
-    const wanted = test.kind === 'text' ? test.value : test.pieces[0]
-    if (wanted === undefined || wanted === '') return undefined
-    const text = isExact ? wanted.toWellFormed() : fold(wanted.toWellFormed())
-    for (const path of paths) wants.push({ path, isExact, isPrefix: test.kind === 'pattern', text })
+    const wanted = wantedBy(test, field.exact === true)
+    if (wanted === undefined || wanted.text === '') return undefined
+    for (const path of paths) wants.push({ path, ...wanted })
   }
   return wants
 }
 
-/** Few values are better than many, and one of a field that has a handful says little. */
-function costOf(wants: readonly Want[]): number {
-  const vague = wants.filter(({ path }) => VAGUE.has(path) || declaredField(path)?.values !== undefined).length
-  return wants.length + vague * 100
+function wantedBy(test: Test, isExact: boolean): Omit<Want, 'path'> | undefined {
+  const written = (text: string) => (isExact ? text.toWellFormed() : fold(text.toWellFormed()))
+  const as = isExact ? 'text' : 'folded'
+  switch (test.kind) {
+    case 'text':
+      return { as, isPrefix: false, text: written(test.value) }
+    case 'pattern':
+      return { as, isPrefix: true, text: written(test.pieces[0] ?? '') }
+    case 'address': {
+      // All addresses of a range begin with the digits that its first and its last one share.
+      let shared = 0
+      while (shared < test.first.length && test.first[shared] === test.last[shared]) shared++
+      return { as: 'address', isPrefix: true, text: test.first.slice(0, shared) }
+    }
+    case 'number':
+    case 'date':
+      return undefined
+  }
 }
 
+/** Few values that few others name are best; one of a field that has a handful, or a short beginning, says little. */
+function costOf(wants: readonly Want[], popular: Popularity): number {
+  return wants.reduce((sum, want) => {
+    const isVague = VAGUE.has(want.path) || declaredField(want.path)?.values !== undefined
+    const isShort = want.isPrefix && want.text.length < SHORT
+    return sum + (popular.get(nameOf(want)) ?? 0) + (isVague ? 100 : 0) + (isShort ? 50 : 0)
+  }, 0)
+}
+
+const SHORT = 3
 const VAGUE: ReadonlySet<string> = new Set(['event.category', 'event.type', 'event.kind', 'whodid.stream'])
 
-function addWant(tables: Map<string, Table>, want: Want, n: number, read: (path: string) => Values): void {
-  const key = `${want.isExact ? '=' : '~'}${want.path}`
+function addWant(tables: Map<string, Table>, want: Want, n: number, read: ReadPath): void {
+  const key = `${want.as} ${want.path}`
   let table = tables.get(key)
   if (table === undefined) {
-    const { path, isExact } = want
-    table = { values: read(path), isExact, whole: new Map(), prefixes: new Map(), prefixLengths: new Set() }
+    const texts = read(want.path, want.as)
+    table = { texts, whole: new Map(), prefixes: new Map(), prefixLengths: new Set() }
     tables.set(key, table)
   }
   const into = want.isPrefix ? table.prefixes : table.whole
@@ -119,13 +160,11 @@ function addWant(tables: Map<string, Table>, want: Want, n: number, read: (path:
 }
 
 function lookUp(table: Table, event: AuditEvent, into: Bits): void {
-  const values = table.values(event)
+  const texts = table.texts(event)
   // The same value a thousand times over finds the same rules.
-  const distinct = values.length > 8 ? new Set(values) : values
-  for (const value of distinct) {
-    const plain = textOf(value)
-    if (plain === undefined) continue
-    const text = table.isExact ? plain : fold(plain)
+  const distinct = texts.length > 8 ? new Set(texts) : texts
+  for (const text of distinct) {
+    if (typeof text !== 'string') continue
     setAll(into, table.whole.get(text))
     for (const length of table.prefixLengths)
       if (length <= text.length) setAll(into, table.prefixes.get(text.slice(0, length)))
