@@ -115,6 +115,8 @@ function endOfValue(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) at = endOfString(text, at) - 1
+    // Numbers, colons, commas and white space are all below the brackets.
+    else if (char < OPEN_ARRAY) continue
     else if (char === OPEN_OBJECT || char === OPEN_ARRAY) depth++
     else if ((char === CLOSE_OBJECT || char === CLOSE_ARRAY) && --depth === 0) return at + 1
   }
@@ -134,7 +136,7 @@ function endOfPlain(text: string, from: number): number {
 /** Behind the closing quote, or the end of the text. */
 function endOfString(text: string, from: number): number {
   let at = text.indexOf('"', from + 1)
-  while (at >= 0 && isEscaped(text, at, from)) at = text.indexOf('"', at + 1)
+  while (at >= 0 && text.charCodeAt(at - 1) === BACKSLASH && isEscaped(text, at, from)) at = text.indexOf('"', at + 1)
   return at < 0 ? text.length : at + 1
 }
 
