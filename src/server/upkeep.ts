@@ -1,5 +1,6 @@
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { Admission } from './admission.ts'
 import type { Closers } from './closers.ts'
 import { type HourAccount, hourOf } from '../ingest/hours.ts'
 import { BOOKS, type Foundation } from './foundation.ts'
@@ -14,7 +15,7 @@ const KEPT_HOURS = 45 * 24
 
 export interface UpkeepDeps {
   readonly foundation: Foundation
-  readonly pipeline: Pipeline
+  readonly pipeline: Pick<Pipeline, 'writer' | 'passedFeed'> & { readonly admission: Pick<Admission, 'close'> }
   readonly clock: Clock
   readonly fatal: (error: unknown) => void
   readonly log: (message: string) => void
