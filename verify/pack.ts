@@ -60,6 +60,7 @@ export async function verifyPack(bytes: Uint8Array, options: PackOptions): Promi
     return found
   }
   const manifest = members && findings.judge('members', undefined, () => openManifest(options, read))
+  if (members !== undefined && manifest !== undefined) checkMembers(options, manifest, members, findings)
   const policy =
     manifest &&
     findings.judge('witnesses', undefined, () =>
@@ -68,7 +69,6 @@ export async function verifyPack(bytes: Uint8Array, options: PackOptions): Promi
   if (members === undefined || manifest === undefined || policy === undefined) {
     return { ...reportOf(UNREAD, findings, () => NOT_VERIFIED), trusted, events: [] }
   }
-  checkMembers(options, manifest, members, findings)
   const logs: OpenedLog[] = []
   for (const entry of manifest.logs) {
     const log = await openLog(options, entry, policy, members, read, findings)

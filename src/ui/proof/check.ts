@@ -15,7 +15,7 @@ import { AuditError } from '../../domain/errors.ts'
 import type { AuditEvent } from '../../domain/event.ts'
 import type { BlockName, Blocks } from '../../domain/sealed.ts'
 import { parseOrigin } from '../../domain/sealed.ts'
-import { browserCrypto } from './crypto.ts'
+import { browserCrypto } from '../../../verify/html/crypto.ts'
 import type { Pin } from './pin.ts'
 import { readPin, writePin } from './pin.ts'
 

@@ -1,6 +1,6 @@
 import { hashes, verifyAsync } from '@noble/ed25519'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
-import type { Crypto } from '../../../verify/note.ts'
+import type { Crypto } from '../note.ts'
 
 /**
  * What the checks need. Signatures are checked by the browser where it can: over https or on this machine, and only by
