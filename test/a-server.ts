@@ -41,7 +41,14 @@ export function aFolder(): string {
 }
 
 export async function aServer(
-  options: { data?: string; config?: Partial<Config>; clock?: Clock; files?: Files; loadAgain?: () => Config } = {},
+  options: {
+    data?: string
+    config?: Partial<Config>
+    clock?: Clock
+    files?: Files
+    loadAgain?: () => Config
+    recover?: boolean
+  } = {},
 ): Promise<AServer> {
   const data = options.data ?? aFolder()
   const config: Config = {
@@ -63,6 +70,7 @@ export async function aServer(
     clock,
     files,
     ...(loadAgain && { loadAgain }),
+    recover: options.recover === true,
   })
   onTestFinished(() => server.close())
   await Promise.race([server.ready, server.failed]).catch(async (error: unknown) => {

@@ -157,6 +157,7 @@ export function createWitnessRounds(deps: WitnessRoundsDeps): WitnessRounds {
     return missingSince === undefined || head === undefined ? 0 : clock.now() - lastQuorum(head)
   }
 
+  /** When a quorum signed last; where that is not known, when it was seen to be missing. Milliseconds since 1970. */
   function lastQuorum(head: RootHead): number {
     const times = standings.flatMap(({ size, time }) =>
       size === head.cosigned?.size && time !== undefined ? [time] : [],
@@ -173,7 +174,7 @@ export function createWitnessRounds(deps: WitnessRoundsDeps): WitnessRounds {
     run,
     standing() {
       const head = root()
-      const isBehind = missingSince !== undefined
+      const isBehind = head === undefined || head.cosigned?.size !== head.size
       return {
         quorum: isAlarmed ? 'missing' : isBehind ? 'behind' : 'met',
         ...(isBehind && { unwitnessedSince: sinceText(head) }),
