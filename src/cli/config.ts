@@ -1,9 +1,12 @@
+import { matchesGlob } from 'node:path'
 import { Command } from 'commander'
 
 import { escapeTerminal } from '../lib/text.ts'
+import { kmeshMeaning } from '../rules/access-audit-kmesh.ts'
 import { ruleEntries } from '../rules/rule-entries.ts'
 import { loadConfig } from '../server/config.ts'
 import { NO_FILES } from '../server/reload.ts'
+import type { SourceConfig } from '../sources/kinds.ts'
 import type { Io } from './io.ts'
 import { print, tableText } from './output.ts'
 
@@ -17,6 +20,8 @@ export function configCommand(io: Io): Command {
       const { set, origins, warnings } = rules?.rules ?? NO_FILES.rules
       const entries = ruleEntries(set)
       for (const warning of warnings) io.err(`warning: ${escapeTerminal(warning)}\n`)
+      const meaning = rules?.kmesh && kmeshMeaning(rules.kmesh, (path) => followerOf(path, sources))
+      for (const line of meaning ?? []) io.err(`kmesh: ${escapeTerminal(line)}\n`)
       const rows = entries.map(({ name, text }) => [
         name,
         text,
@@ -27,4 +32,10 @@ export function configCommand(io: Io): Command {
       io.err(`the configuration is right: ${numbers}, data in ${data}\n`)
     })
   return new Command('config').description('the configuration').addCommand(check)
+}
+
+function followerOf(path: string, sources: readonly SourceConfig[]): string | undefined {
+  return sources.find((each) => {
+    return each.kind === 'file' && each.format === 'kong-mesh' && each.paths.some((glob) => matchesGlob(path, glob))
+  })?.name
 }

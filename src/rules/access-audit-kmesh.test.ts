@@ -31,9 +31,12 @@ test('reads the block of a whole file of a control plane, and says what it means
     backends: [{ path: '/tmp/audit.logs', rotation: { maxRetainedFiles: 10, maxSizeMb: 100, maxAgeDays: 30 } }],
     warnings: [],
   })
-  expect(kmeshMeaning(audit)).toEqual([
+  expect(kmeshMeaning(audit, () => 'mesh')[1]).toBe(
+    'the control plane writes /tmp/audit.logs, rotated to /tmp/audit-TIME.logs; source mesh follows it',
+  )
+  expect(kmeshMeaning(audit, () => undefined)).toEqual([
     'AccessAudits that name no types are about all types: all but DataplaneInsight, ZoneInsight',
-    'the control plane writes /tmp/audit.logs, rotated to /tmp/audit-TIME.logs; a source that follows it: { name: kong-mesh, kind: file, paths: ["/tmp/audit*.logs"], format: kong-mesh }',
+    'the control plane writes /tmp/audit.logs, rotated to /tmp/audit-TIME.logs; no source follows it, as this one would: { name: kong-mesh, kind: file, paths: ["/tmp/audit*.logs"], format: kong-mesh }',
   ])
 })
 

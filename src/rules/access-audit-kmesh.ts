@@ -38,17 +38,26 @@ export function parseKmeshAudit(document: Located, where: string): KmeshAudit {
   return { skipDefaultTypes, backends, warnings: notes.warnings }
 }
 
-/** What the block means here, a line for each thing, for a person. */
-export function kmeshMeaning({ skipDefaultTypes, backends }: KmeshAudit): readonly string[] {
+/**
+ * What the block means here, a line for each thing, for a person.
+ *
+ * @param followedBy name of the source that follows a file.
+ */
+export function kmeshMeaning(
+  { skipDefaultTypes, backends }: KmeshAudit,
+  followedBy: (path: string) => string | undefined,
+): readonly string[] {
   const skipped = skipDefaultTypes.length === 0 ? 'none is left out' : `all but ${skipDefaultTypes.join(', ')}`
   return [
     `AccessAudits that name no types are about all types: ${skipped}`,
     ...(backends.length === 0 ? ['the control plane itself records nothing: it has no backend'] : []),
     ...backends.map(({ path, rotation }) => {
       const rotated = rotation === undefined ? '' : `, rotated to ${rotatedName(path, '-TIME')}`
+      const follower = followedBy(path)
+      if (follower !== undefined) return `the control plane writes ${path}${rotated}; source ${follower} follows it`
       const followed = JSON.stringify(rotation === undefined ? path : rotatedName(path, '*'))
       const source = `{ name: kong-mesh, kind: file, paths: [${followed}], format: kong-mesh }`
-      return `the control plane writes ${path}${rotated}; a source that follows it: ${source}`
+      return `the control plane writes ${path}${rotated}; no source follows it, as this one would: ${source}`
     }),
   ]
 }

@@ -33,6 +33,8 @@ export interface RulesRead {
   readonly watched: readonly string[]
   /** Policies by the files that sources name. */
   readonly policyNames: ReadonlyMap<string, string>
+  /** Of the control plane's file that is included. */
+  readonly kmesh?: KmeshAudit
 }
 
 export interface RulesAsked {
@@ -82,6 +84,7 @@ export function readRuleFiles({ config, at, policyFiles, flags }: RulesAsked): R
       ...found.files,
     ],
     policyNames,
+    ...(kmesh !== undefined && { kmesh }),
   }
 }
 
@@ -89,6 +92,7 @@ function kmeshIn(file: string, into: Resources): KmeshAudit {
   const audit = parseKmeshAudit(readYaml(readText(file), file), file)
   for (const { at, path, message } of audit.warnings)
     into.warnings.push(`${file}:${at.line}:${at.column}: ${path}: ${message}`)
+  into.origins.set('access-audit:skipDefaultTypes', file)
   return audit
 }
 
