@@ -23,7 +23,7 @@ export interface ReloadDeps {
 export interface Reload {
   /** Reads all files again, whether they changed or not. Resolves with what became of it; undefined: they stay as they were. */
   now(): Promise<RuleOutcome | undefined>
-  /** Looks each second whether a file changed, until `signal` aborts. */
+  /** Reads the files, and looks each second whether one changed, until `signal` aborts. */
   watch(signal: AbortSignal): Promise<void>
   /** Keys of the configuration that say something else than what the server runs with. */
   needRestart(): readonly string[]
@@ -36,6 +36,7 @@ export const NO_FILES: RulesRead = {
 }
 
 const LOOK_MS = 1000
+const MOST_READINGS = 3
 
 export function createReload({ config, load, desk, clock, log }: ReloadDeps): Reload {
   let read = config.rules ?? NO_FILES
@@ -59,20 +60,28 @@ export function createReload({ config, load, desk, clock, log }: ReloadDeps): Re
     }
   }
 
+  const files = (): readonly string[] => [...(config.file === undefined ? [] : [config.file]), ...read.watched]
+
+  /** What they were before they were read: what changes meanwhile is seen at the next look. */
+  async function readAsSeen(): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+      const names = files()
+      const seen = await fingerprint(names)
+      await now()
+      // Others are read now: they too must have been looked at before.
+      if (attempt === MOST_READINGS || isDeepStrictEqual(files(), names)) return seen
+    }
+  }
+
   return {
     now,
     needRestart: () => restart,
     async watch(signal) {
-      const files = () => [...(config.file === undefined ? [] : [config.file]), ...read.watched]
-      let seen = await fingerprint(files())
+      let seen = await readAsSeen()
       while (!signal.aborted) {
         await pause(clock, LOOK_MS, signal)
         if (signal.aborted) return
-        const looked = await fingerprint(files())
-        if (looked === seen) continue
-        await now()
-        // Of the files as they are named now; what changed since is seen at the next look.
-        seen = read.watched.every((file) => looked.includes(`${file} `)) ? looked : await fingerprint(files())
+        if ((await fingerprint(files())) !== seen) seen = await readAsSeen()
       }
     },
   }
