@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer'
+import type { JsonObject } from '../src/domain/event.ts'
 import type { DefaultMask } from '../src/rules/default-masks-names.ts'
 
 /** A secret that one default mask alone takes away: what must vanish, and how it stands in a record. */
 export interface SecretSample {
   readonly rule: DefaultMask
   readonly secret: string
-  readonly json: Readonly<Record<string, unknown>>
+  readonly json: JsonObject
   readonly line: string
 }
 

@@ -97,10 +97,9 @@ function remembered(pattern: RegExp): (text: string) => boolean {
   let last = ''
   let answer = false
   return (text) => {
-    if (text !== last) {
-      last = text
-      answer = pattern.test(text)
-    }
+    if (text !== last) answer = pattern.test(text)
+    // Also when it is equal: the next time it is the same one, and nothing is compared.
+    last = text
     return answer
   }
 }
@@ -139,7 +138,7 @@ function valueOf(text: string, name: Name): Value | undefined {
   if (sign === undefined) return quote === '' ? valueWithoutSign(text, name, at) : undefined
   at = skipBlanks(text, at + sign.length)
   const isSpaced = text[at - 1] === ' '
-  if (text[at] === '[') at++
+  if (text[at] === '[' && runOfQuote(text, at + 1) !== '') at++
   const isHeader = name.rule === 'secret/authorization' || name.rule === 'secret/cookie'
   const opening = runOfQuote(text, openingAt(text, at))
   if (opening !== '') return quoted(text, openingAt(text, at), opening)
@@ -254,7 +253,7 @@ const LONG_SCHEMES = /^(?:digest|hawk|signature|oauth|aws4-[a-z\d-]{1,40})$/i
 
 /** A cookie's goes to the end of the line, an authorization's too when it has parameters. */
 function headerValue(text: string, name: Name, at: number): Value | undefined {
-  const whole = { start: at, end: Math.min(lineEnd(text, at), closingQuote(text, name, at)) }
+  const whole = { start: at, end: headerEnd(text, name, at) }
   if (name.rule === 'secret/cookie') return whole
   const scheme = text.slice(at, runEnd(text, at, LETTERS_AND_DIGITS | DASH, 64))
   if (LONG_SCHEMES.test(scheme)) return whole
@@ -263,12 +262,12 @@ function headerValue(text: string, name: Name, at: number): Value | undefined {
   return { start: at, end: Math.min(bareValue(text, behind).end, whole.end) }
 }
 
-/** Of the text that the name is in: `-H 'Cookie: …'`. */
-function closingQuote(text: string, { start }: Name, at: number): number {
-  const quote = text.charAt(start - 1)
-  if (quote === '' || !'"\'`'.includes(quote)) return text.length
-  const end = text.indexOf(quote, at)
-  return end < 0 ? text.length : end
+/** The end of the line, or of the quoted text that the name is in: `-H 'Cookie: …'`. */
+function headerEnd(text: string, { start }: Name, from: number): number {
+  const quote = '"\'`'.includes(text.charAt(start - 1)) ? text.charAt(start - 1) : '\n'
+  let at = from
+  while (at < text.length && text[at] !== '\n' && text[at] !== quote) at++
+  return at
 }
 
 function lineEnd(text: string, from: number): number {

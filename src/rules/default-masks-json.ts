@@ -288,7 +288,8 @@ function secretsInside(
   frame: Frame,
 ): readonly SecretPlace[] {
   const copies = looking.copies(value, place.path)
-  if (copies.length === 0 && !mayHoldSecrets(value) && !isBase64Of(frame, value)) return []
+  const command = ofCommand(frame, value)
+  if (copies.length + command.length === 0 && !mayHoldSecrets(value) && !isBase64Of(frame, value)) return []
   if (depth < DEEPEST_STRING && isJson(value)) {
     const { offsets } = unescapedJson(raw.slice(1, -1))
     return secretsInJson(value, looking, depth + 1, { path: place.path }).map((each) => ({
@@ -300,7 +301,7 @@ function secretsInside(
   }
   const encoded = isBase64Of(frame, value) ? ruleInBase64(value, looking) : undefined
   if (encoded !== undefined) return [masked(place, encoded, true)]
-  const hits = [...secretsInText(value, looking.isOff), ...copies, ...ofCommand(frame, value)]
+  const hits = [...secretsInText(value, looking.isOff), ...copies, ...command]
   if (hits.length === 0 || isNamedKey(frame, hits, value)) return []
   const { offsets } = unescapedJson(raw.slice(1, -1))
   return hits

@@ -160,7 +160,8 @@ function bearer(text: string, at: number, found: Hit[]): void {
   const blank = /^(?: {1,4}|%20|\+)/.exec(text.slice(behind, behind + 4))?.[0] ?? ''
   if (blank === '') return
   const start = behind + blank.length
-  const end = runEnd(text, start, BASE64URL | BASE64_MARKS | EQUALS | DOT)
+  const end = runEnd(text, runEnd(text, start, BASE64URL | BASE64_MARKS | DOT), EQUALS, 2)
+  if (text[end - 1] === '=' && runEnd(text, end, BASE64URL, 1) > end) return
   const length = end - start
   if (length >= 24 || (length >= 8 && /\d/.test(text.slice(start, end))))
     found.push({ start, end, rule: 'secret/authorization' })

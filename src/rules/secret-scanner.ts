@@ -26,6 +26,16 @@ function escapedLetter(text: string, at: number, found: Hit[]): void {
     found.push({ start: at, end: at + 1, rule: 'secret/secret' })
 }
 
-const ESCAPES: readonly Trigger[] = [['u99', escapedLetter]]
+/** Contents as base64, which only a closer look decodes. */
+function encoded(text: string, at: number, found: Hit[]): void {
+  if (/(?:data_base64|bytesvalue)\\{0,16}"/i.test(text.slice(Math.max(0, at - 10), at + 24)))
+    found.push({ start: at, end: at + 1, rule: 'secret/secret' })
+}
+
+const HIDDEN: readonly Trigger[] = [
+  ['u99', escapedLetter],
+  ['e99', encoded],
+  ['esv', encoded],
+]
 const CLOSE = createScan([...SHAPES, ...COMMANDS, ...ASSIGNMENTS])
-const FIRST = createScan([...SHAPES, ...COMMANDS, ...MAYBE_ASSIGNMENTS, ...ESCAPES])
+const FIRST = createScan([...SHAPES, ...COMMANDS, ...MAYBE_ASSIGNMENTS, ...HIDDEN])
