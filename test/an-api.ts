@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Api, createApi } from '../src/api/api.ts'
 import { type ApiDeps, DEFAULT_LIMITS } from '../src/api/deps.ts'
 import { createJobs } from '../src/api/jobs.ts'
-import { type Auth, createAuth } from '../src/auth/auth.ts'
+import { type Auth, type AuthDeps, createAuth } from '../src/auth/auth.ts'
 import type { TokenRequest } from '../src/auth/tokens.ts'
 import { NOTHING } from '../src/domain/accounting.ts'
 import type { Receipt, RecordResult, SourceAnswer } from '../src/domain/answers.ts'
@@ -39,14 +39,16 @@ export interface TestApi extends Api {
   close(): Promise<void>
 }
 
+type Overrides = Partial<ApiDeps> & Pick<AuthDeps, 'readMasks'>
+
 export const LOG = 'acme/n1/default/2026-11'
 
-export function anApi(overrides: Partial<ApiDeps> = {}): TestApi {
+export function anApi({ readMasks, ...overrides }: Overrides = {}): TestApi {
   const folder = mkdtempSync(join(tmpdir(), 'whodid-api-'))
   const { clock, pass } = aClock(Date.parse('2026-11-24T12:00:00Z'))
   const state = openState({ folder, install: 'acme', clock })
   const receiverSecrets = new Map([['prod-1', 'secret-of-prod-1-webhook']])
-  const auth = createAuth({ state, clock, receiverSecrets })
+  const auth = createAuth({ state, clock, receiverSecrets, ...(readMasks !== undefined && { readMasks }) })
   const events: AuditEvent[] = []
   const trail: AuditEvent[] = []
   const errors: unknown[] = []

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { type TestApi, LOG, anApi, bearer } from '../../test/an-api.ts'
 import { TEST_LOG, aSealed, idOf } from '../../test/sealed-events.ts'
+import type { AuditEvent } from '../domain/event.ts'
+import { createMask } from '../domain/mask.ts'
+import type { FieldRule } from '../query/visibility.ts'
 import { encodeRows } from '../store/encode.ts'
 import { type Store, openStore } from '../store/store.ts'
 
@@ -78,6 +81,8 @@ const CASES = new Map<string, { url: string; payload?: string }>([
 ])
 
 let api: TestApi
+/** What rules mask for every reader. */
+let masks: ReadonlyMap<string, FieldRule> = new Map()
 let store: Store
 let base: string
 let folder: string
@@ -88,7 +93,7 @@ beforeAll(async () => {
   store = openStore({ folder: join(folder, 'engine'), log: () => {} })
   await store.ready
   await store.inserts.insert(threeEvents())
-  api = anApi({ uiFolder: folder, reads: store.reads, asOf: () => 3, acked: () => 3 })
+  api = anApi({ readMasks: () => masks, uiFolder: folder, reads: store.reads, asOf: () => 3, acked: () => 3 })
   base = await api.app.listen({ host: '127.0.0.1', port: 0 })
 })
 afterAll(async () => {
@@ -165,6 +170,33 @@ describe.each([...CASES.keys()])('%s', (name) => {
     const answer = await call(name, bearer(api.token({ scope: 'read', hide: HIDDEN })))
     expectNoCanary(answer.body)
     for (const path of HIDDEN) expect(answer.body).not.toContain(`"${path}"`)
+  })
+})
+
+describe('what rules mask for every reader', () => {
+  const mask = { mask: createMask('remove', 0, String) }
+  beforeAll(() => {
+    masks = new Map([
+      ['user.*', mask],
+      ['**.ip', mask],
+    ])
+  })
+  afterAll(() => {
+    masks = new Map()
+  })
+
+  test.each([...CASES.keys()])('%s shows to nobody', async (name) => {
+    const answer = await call(name, bearer(api.token({ scope: 'read' })))
+    expectNoCanary(answer.body)
+  })
+
+  test('is shown as masked, and can be asked for by nobody', async () => {
+    const headers = bearer(api.token({ scope: 'admin' }))
+    const { events } = JSON.parse((await call('GET /v1/events', headers)).body) as { events: AuditEvent[] }
+    expect(events[0]?.user).toEqual({ name: '[masked]', email: '[masked]', id: '[masked]' })
+    expect(events[0]?.source).toBeUndefined()
+    for (const path of HIDDEN)
+      expect((await fetch(`${base}/v1/events:summary?q=${path}:*`, { headers })).status).toBe(400)
   })
 })
 
