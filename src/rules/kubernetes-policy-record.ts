@@ -46,23 +46,41 @@ function readParts(text: string): RecordText {
   const members = membersOf(text, rootOf(text))
   const payload = members.findLast(({ key }) => key === 'protoPayload')
   if (payload !== undefined) return readLogEntry(text, members, payload)
-  return { text, members, around: members, names: NATIVE, record: valuesOf(text, members, READ) }
+  return { text, members, around: members, names: NATIVE, record: recordOf(text, members) }
 }
 
-const READ: ReadonlySet<string> = new Set(['level', 'stage', 'requestURI', 'verb', 'objectRef'])
-
-/** The last one of a name counts, as for whoever parses the whole. The names are those of a set of ours. */
-function valuesOf(text: string, members: readonly Member[], read: ReadonlySet<string>): JsonObject {
-  const values: Record<string, Json> = {}
-  for (const { key, start, end } of members)
-    if (read.has(key)) values[key] = key === 'objectRef' ? refOf(text, start) : valueOf(text.slice(start, end))
-  return values
+/** The last one of a name counts, as for whoever parses the whole. */
+function recordOf(text: string, members: readonly Member[]): JsonObject {
+  const record: Record<string, Json> = {}
+  for (const { key, start, end } of members) {
+    switch (key) {
+      case 'objectRef':
+        record[key] = refOf(text, start)
+        break
+      case 'level':
+      case 'stage':
+      case 'requestURI':
+      case 'verb':
+        record[key] = valueOf(text.slice(start, end))
+    }
+  }
+  return record
 }
 
-const IN_REF: ReadonlySet<string> = new Set(['resource', 'subresource', 'apiGroup', 'namespace', 'name', 'uid'])
-
-function refOf(text: string, start: number): JsonObject {
-  return valuesOf(text, membersOf(text, start), IN_REF)
+function refOf(text: string, at: number): JsonObject {
+  const ref: Record<string, Json> = {}
+  for (const { key, start, end } of membersOf(text, at)) {
+    switch (key) {
+      case 'resource':
+      case 'subresource':
+      case 'apiGroup':
+      case 'namespace':
+      case 'name':
+      case 'uid':
+        ref[key] = valueOf(text.slice(start, end))
+    }
+  }
+  return ref
 }
 
 /** Most are words, and looking for a backslash costs less than a parser. */

@@ -21,8 +21,9 @@ export function thinned(
   decision: PolicyDecision,
   rule: string,
 ): DecodedEvent | undefined {
+  if (decision.level === 'RequestResponse' && !decision.omitManagedFields) return undefined
   const level = lowerOf(stringIn(read.record, 'level'), decision.level)
-  const taken = takenOut(read, level, decision.omitManagedFields)
+  const taken = takenOut(read, decision.level, decision.omitManagedFields)
   const edits = [...taken.flatMap((each) => each.edits), ...levelEdits(read, level)]
   if (edits.length === 0) return undefined
   const original = edited(read.text, edits)
