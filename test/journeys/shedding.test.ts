@@ -2,10 +2,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { AccountingAnswer, Receipt } from '../../src/domain/answers.ts'
-import { NOTHING } from '../../src/domain/accounting.ts'
-import { hourOf } from '../../src/ingest/hours.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { openState } from '../../src/state/state.ts'
 import { parseSource } from '../../src/sources/kinds.ts'
 import { aFolder, aServer } from '../a-server.ts'
 
@@ -40,30 +36,4 @@ test('what a source sends beyond its limits is given up, counted by the hour, to
   expect(answer.json<AccountingAnswer>().total).toMatchObject({ received: 63, kept: 60, shed: 3 })
   const [told] = await after.find('dataset:whodid.intake action:shed', 1)
   expect(told?.message).toContain('3 records')
-})
-
-test('hours that were saved and the one that grows are read together, by whole hours', async () => {
-  const data = aFolder()
-  const now = Date.UTC(2026, 10, 20, 13, 30)
-  const clock = { ...systemClock, now: () => now }
-  const state = openState({ folder: data, install: 'acme', clock })
-  const accounting = { ...NOTHING, received: 1, kept: 1, events: 1 }
-  state.hourAccounts.save([{ source: 'api', hour: hourOf(now) - 3, accounting }])
-  state.close()
-  const { call, send } = await aServer({ data, clock })
-  await send([JSON.parse(RECORD), JSON.parse(RECORD)])
-  const read = async (range: string) =>
-    (await call('GET', `/v1/sources/api/accounting?${range}`)).json<AccountingAnswer>()
-  const hours = async (range: string) =>
-    (await read(range)).hours.map((each) => [each.from.slice(0, 13), each.accounting.kept])
-
-  expect(await hours('')).toEqual([
-    ['2026-11-20T10', 1],
-    ['2026-11-20T13', 2],
-  ])
-  expect(await hours('since=2026-11-20T13:59:00Z&until=2026-11-20T14:30:00Z')).toEqual([['2026-11-20T13', 2]])
-  expect(await hours('until=2026-11-20T13:00:00Z')).toEqual([['2026-11-20T10', 1]])
-  expect((await read('since=2026-11-01&until=2026-11-02')).total.received).toBe(0)
-  expect((await call('GET', '/v1/sources/none/accounting')).status).toBe(404)
-  expect((await call('GET', '/v1/sources/api/accounting?since=soon')).status).toBe(400)
 })
