@@ -86,3 +86,12 @@ test('a wrong configuration is refused with its place and the nearest right name
   expect(server.said()).toMatch(/whodid\.yaml:1:\d+.*did you mean install\?/s)
   expect(existsSync(join(folder, '.whodid'))).toBe(false)
 })
+
+test('says which categories are excluded in the end, by the configuration and by the flag', async () => {
+  writeFileSync(join(folder, 'whodid.yaml'), 'excludedCategories: [file]\n')
+  const flag = '--audit_log_excluded_categories'
+  const appended = serve('--listen', '127.0.0.1:0', `${flag}+=iam`)
+  expect(await appended.line(/^excluded categories: (.*)$/m)).toBe('iam, file')
+  const set = serve('--listen', '127.0.0.1:0', '--data', 'other', `${flag}=iam`, `${flag}+=auth`)
+  expect(await set.line(/^excluded categories: (.*)$/m)).toBe('auth, iam')
+})
