@@ -15,7 +15,7 @@ export interface ApiServer {
   /** It is not looked who answers. */
   readonly insecure?: true
   /** Asked for each request: tokens in files are renewed under our feet. */
-  token(): string | undefined
+  readonly token: () => string | undefined
 }
 
 /** Where a pod finds what it needs. */

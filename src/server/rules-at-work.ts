@@ -89,7 +89,8 @@ export function openRules(parts: RulesParts): RulesAtWork {
     scopeOf: read.scopeOf,
     notes() {
       const trouble = watch?.trouble()
-      return [...notesOf(desk, reload), ...(trouble === undefined ? [] : [`AccessAudits: ${trouble}`])]
+      const lines = [...notesOf(desk, reload), ...nothingAudited(config, desk)]
+      return trouble === undefined ? lines : [...lines, `AccessAudits: ${trouble}`]
     },
     follow(closers) {
       const ended = new AbortController()
@@ -138,4 +139,11 @@ function notesOf(desk: RuleDesk, reload: Reload): readonly string[] {
     ...waiting.map(({ id, summary }) => `rules wait for whodid rules confirm ${id}: ${summary}`),
     ...(restart.length === 0 ? [] : [`whodid.yaml says something else since the start: ${restart.join(', ')}`]),
   ]
+}
+
+/** As in Kong Mesh, where there is no AccessAudit nothing is audited: it is right, and seldom meant. */
+function nothingAudited({ sources }: Config, desk: RuleDesk): readonly string[] {
+  const asking = sources.filter(({ rules }) => rules?.includes('access-audit')).map(({ name }) => name)
+  if (asking.length === 0 || desk.status().set.accessAudits.length > 0) return []
+  return [`there is no AccessAudit: what ${asking.join(', ')} says about a mesh is dropped`]
 }

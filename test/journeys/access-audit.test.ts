@@ -55,3 +55,21 @@ test('the examples of docs/rules/access-audit.md do what the page says', async (
   expect(stdout).toContain('"total":3')
   expect(stdout).toContain('"name":"audit-3"')
 })
+
+test('where there is no AccessAudit all of a mesh is dropped, and an operator is told', async () => {
+  const folder = aFolder()
+  writeFileSync(join(folder, 'whodid.yaml'), exampleOf('yaml whodid.yaml').replace('resources: ./resources', ''))
+  process.env['MESH_TOKEN'] = TOKEN
+  const config = loadConfig({ file: join(folder, 'whodid.yaml'), data: join(folder, '.whodid') })
+  const whodid = await aServer({ config: { sources: config.sources } })
+
+  const sent = await fetch(`${whodid.server.url}/in/mesh`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKEN}` },
+    body: exampleOf('json records'),
+  })
+
+  expect(await sent.json()).toMatchObject({ received: 3, kept: 1, dropped: 2 })
+  const { text } = await whodid.call('GET', '/readyz')
+  expect(text).toContain('there is no AccessAudit: what mesh says about a mesh is dropped')
+})
