@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
 import { secretSamples } from '../../test/secret-samples.ts'
 import type { AuditEvent, Json } from '../domain/event.ts'
 import type { DecodedEvent } from '../formats/format.ts'
 import { FORMAT_NAMES } from '../formats/formats.ts'
+import { DEFAULT_MASKS } from './default-masks-names.ts'
 import { compileDefaultMasks } from './default-masks.ts'
 
 const S = 'hunter2secret'
@@ -201,4 +204,16 @@ test('our own trail is nothing of its', () => {
   const decoded = anEvent({ event: { dataset: 'whodid.access' }, message: `password=${S}` })
 
   expect(judge(decoded)).toBe(decoded)
+})
+
+test('the page names every mask, and its examples are true', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/rules/default-masks.md'), 'utf8')
+  const examples = [...page.matchAll(/^\| `(?!secret\/)([^`]+)` \| `([^`]+)` \|$/gm)]
+
+  expect(DEFAULT_MASKS.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([])
+  expect(examples.length).toBeGreaterThan(7)
+  for (const [, sent = '', kept] of examples) {
+    const { event } = judge(anEvent({ message: sent, original: sent }))
+    expect([event.message, event.event.original]).toEqual([kept, kept])
+  }
 })
