@@ -1,8 +1,16 @@
-import { PACK_FORMAT, type PackManifest, formatBlocksLine } from '../../verify/index.ts'
+import {
+  PACK_FORMAT,
+  type PackManifest,
+  formatBlocksLine,
+  formatProof,
+  parseCheckpoint,
+  parseNote,
+} from '../../verify/index.ts'
 import type { EvidenceAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { BlockName } from '../domain/sealed.ts'
 import { formatMillis } from '../domain/time.ts'
+import { pause } from '../lib/clock.ts'
 import type { Visibility } from '../query/visibility.ts'
 import type { Commit, LogMatches, Run, SealedAnswer } from '../store/reads.ts'
 import { disclosedBlocks } from '../store/veil.ts'
@@ -25,7 +33,7 @@ export interface EvidenceRequest {
   readonly createdAt: number
 }
 
-type EvidenceDeps = Pick<ApiDeps, 'reads' | 'ledger' | 'subjectKeys' | 'info' | 'clock' | 'evidence'>
+type WriterDeps = Pick<ApiDeps, 'reads' | 'ledger' | 'subjectKeys' | 'info' | 'clock' | 'evidence'>
 
 const HIDDEN = 'since fields in it are hidden from who made this pack'
 /** A selection has two proofs for each leaf that stands alone. */
@@ -34,7 +42,7 @@ const PAGE = 500
 
 /** Writes an evidence pack (docs/ledger.md, Evidence pack). Reads only what its maker may see. */
 export async function writeEvidencePack(
-  deps: EvidenceDeps,
+  deps: WriterDeps,
   request: EvidenceRequest,
   visibility: Visibility,
   bench: JobWorkbench,
@@ -69,33 +77,48 @@ export async function writeEvidencePack(
 }
 
 interface Parts {
-  readonly deps: EvidenceDeps
+  readonly deps: WriterDeps
   readonly request: EvidenceRequest
   readonly visibility: Visibility
   readonly commit: Commit
   readonly signal: AbortSignal
 }
 
-/** Every log at one checkpoint that covers all of its matches: one is signed each second. */
+/**
+ * Every log at one checkpoint that covers all of its matches, and where there is a root log, at one that stands in it.
+ * Both are made each second, so what is not there yet is waited for.
+ */
 async function openLogs(
-  { ledger, clock }: EvidenceDeps,
+  { ledger, clock }: WriterDeps,
   found: readonly LogMatches[],
   signal: AbortSignal,
 ): Promise<readonly LogReader[]> {
   for (let tries = 0; ; tries++) {
-    const readers = ledger.logs().flatMap(({ origin, size, stream }) => {
+    const opened = ledger.logs().map(async ({ origin, size, stream }) => {
       const note = ledger.checkpoint(origin)
-      return note === undefined || stream === 'root' ? [] : [createLogReader(ledger, origin, size, note)]
+      if (note === undefined || stream === 'root') return []
+      const last = found.find(({ log }) => log === origin)?.last ?? 0
+      const root = await ledger.rootProof?.(origin, last)
+      if (root === undefined) return [createLogReader(ledger, origin, { size, note })]
+      const proof = formatProof({ index: root.entry, path: root.rootHashes, checkpoint: root.rootNote })
+      const covered = parseCheckpoint(parseNote(root.note).text).size
+      return [createLogReader(ledger, origin, { size: covered, note: root.note, root: proof })]
     })
-    const behind = found.find(({ log, last }) => (readers.find(({ origin }) => origin === log)?.size ?? 0) <= last)
+    const readers = (await Promise.all(opened)).flat()
+    const hasRoot = readers.some(({ root }) => root !== undefined)
+    const behind = found.find(({ log, last }) => {
+      const reader = readers.find(({ origin }) => origin === log)
+      // Without a root log after a few seconds the log's own checkpoint must do.
+      return reader === undefined || reader.size <= last || (hasRoot && reader.root === undefined && tries < 50)
+    })
     if (behind === undefined) return readers
     if (tries >= 100) throw new AuditError('conflict', `no checkpoint of ${behind.log} covers its newest events yet`)
-    await new Promise<void>((resolve) => void clock.later(100, resolve))
+    await pause(clock, 100, signal)
     signal.throwIfAborted()
   }
 }
 
-function described({ ledger }: EvidenceDeps, readers: readonly LogReader[]) {
+function described({ ledger }: WriterDeps, readers: readonly LogReader[]) {
   const streams = new Map(ledger.logs().map(({ origin, stream }) => [origin, stream]))
   return readers.map(({ origin, size }) => ({ origin, size, stream: streams.get(origin) ?? '' }))
 }
@@ -141,6 +164,7 @@ async function addLog(
   const vkey = parts.deps.ledger.logs().find((each) => each.origin === origin)?.vkey ?? ''
   await file.add(`${folder}/log.vkey`, `${vkey}\n`)
   await file.add(`${folder}/checkpoint`, reader.note)
+  if (reader.root !== undefined) await file.add(`${folder}/root.tlog-proof`, reader.root)
   for (const { from, to } of ranges) {
     parts.signal.throwIfAborted()
     await file.addParts(`${folder}/leaves/${from}-${to}`, reader.entries(from, to))
@@ -230,13 +254,13 @@ function noteRules({ blocks }: SealedAnswer, rules: Set<string>): void {
   }
 }
 
-async function addRules({ evidence }: EvidenceDeps, file: PackFile, hash: string): Promise<void> {
+async function addRules({ evidence }: WriterDeps, file: PackFile, hash: string): Promise<void> {
   const rules = evidence.rules(hash)
   if (rules !== undefined) await file.add(`rules/${hash}.json`, rules)
 }
 
 /** The trust statement: the keys of these logs. Who checks should have it from somewhere else. */
-function policyOf({ ledger, evidence }: EvidenceDeps, logs: readonly PackedLog[]): string {
+function policyOf({ ledger, evidence }: WriterDeps, logs: readonly PackedLog[]): string {
   const known = evidence.policy() ?? 'quorum none\n'
   const named = (origin: string, stream: string) => stream === 'root' || logs.some((log) => log.origin === origin)
   const vkeys = ledger.logs().filter(({ origin, stream }) => named(origin, stream))
@@ -245,7 +269,7 @@ function policyOf({ ledger, evidence }: EvidenceDeps, logs: readonly PackedLog[]
 }
 
 function manifestOf(
-  { info, evidence }: EvidenceDeps,
+  { info, evidence }: WriterDeps,
   request: EvidenceRequest,
   visibility: Visibility,
   logs: readonly PackedLog[],

@@ -23,6 +23,8 @@ export interface LogReader {
   readonly size: number
   /** The signed note, verbatim. */
   readonly note: string
+  /** `c2sp.org/tlog-proof@v1` of that note in the root log; undefined: it stands in none. */
+  readonly root: string | undefined
   /** `u16be length || leaf` of leaves from..to, a bundle at a time. */
   entries(from: number, to: number): AsyncIterable<Uint8Array>
   /** `c2sp.org/tlog-proof@v1` of one leaf. */
@@ -35,8 +37,7 @@ const inflate = promisify(gunzip)
 export function createLogReader(
   ledger: Pick<ApiDeps['ledger'], 'serve'>,
   origin: string,
-  size: number,
-  note: string,
+  { size, note, root }: Pick<LogReader, 'size' | 'note'> & { readonly root?: string },
 ): LogReader {
   async function read(path: string): Promise<Uint8Array> {
     const file = await ledger.serve(origin, path)
@@ -49,6 +50,7 @@ export function createLogReader(
     origin,
     size,
     note,
+    root,
     async *entries(from, to) {
       for (let index = Math.floor(from / TILE_WIDTH); index * TILE_WIDTH < to; index++) {
         const width = tileWidth('entries', index, size)

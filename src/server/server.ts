@@ -118,7 +118,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const logError = errorsTo(log)
   const { uiFolder } = options
   const evidence = await openEvidence(
-    { files, data: config.data, uiFolder, state: foundation.state, clock, logError },
+    { files, data: config.data, uiFolder, state: foundation.state, policy: foundation.root.policy, clock, logError },
     closers,
   )
   const parts = { foundation, pipeline, witnesses, sources, rules, auth, evidence, clock, startedAt }
