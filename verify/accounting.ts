@@ -55,7 +55,7 @@ function checkLog({ origin, stretches, details }: CountedLog, findings: Findings
   }
   if (tied === 0)
     return findings.say('accounting', 'open', 'the pack has no two heartbeats of this log to compare', origin)
-  const text = `${plural(tied, 'heartbeat')} tie out with the ${plural(events, 'event')} before them, source by source`
+  const text = `${plural(tied, 'heartbeat ties', 'heartbeats tie')} out with the ${plural(events, 'event')} before, source by source`
   return findings.say('accounting', 'yes', text, origin)
 }
 
@@ -211,19 +211,19 @@ function checkNumbers(logs: readonly CountedLog[], accounts: readonly Accounts[]
         findings.say(
           'numbers',
           'open',
-          `${what}: ${plural(missing, 'number')} have no event, and the pack does not have the accounts that would say why`,
+          `${what}: ${plural(missing, 'number has', 'numbers have')} no event, and the pack does not have the accounts that would say why`,
         )
       } else if (missing - told <= elsewhere) {
         findings.say(
           'numbers',
           'yes',
-          `${what}: ${plural(missing, 'number')} have no event, and the accounts tell of ${plural(elsewhere, 'record')} that became none`,
+          `${what}: ${plural(missing, 'number has', 'numbers have')} no event, and the accounts tell of ${plural(elsewhere, 'record')} that became none`,
         )
       } else {
         findings.say(
           'numbers',
           'no',
-          `${what}: ${plural(missing - told, 'number')} have no event, and the accounts explain ${countText(elsewhere)} of them`,
+          `${what}: ${plural(missing - told, 'number has', 'numbers have')} no event, and the accounts explain ${countText(elsewhere)} of them`,
         )
       }
     }
