@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { readKubeconfig } from '../../src/lib/kubeconfig.ts'
+import { getLines, StatusError } from '../../src/lib/kubernetes-api.ts'
 import { aServer, type AServer } from '../a-server.ts'
 import { ADMIN, type Cluster, startCluster, until } from './kube-cluster.ts'
 
@@ -103,6 +105,9 @@ test('AccessAudits of a cluster are followed as they change, all or nothing, and
   await until(SEEN_MS, async () => (await access(server, 'b')) === undefined)
   expect(await reasons(server)).toEqual([])
 
+  // A place that the server does not know any more is answered as the watch takes it: 410, as the status or an event.
+  expect(await answerFrom('1', kubeconfig)).toBe(410)
+
   const changes = await server.find('action:change resource.type:rule', 4)
   expect(changes.flatMap(({ audit }) => audit?.resource?.map(({ name }) => name))).toContain('access-audit/b')
 
@@ -110,6 +115,20 @@ test('AccessAudits of a cluster are followed as they change, all or nothing, and
   await until(SEEN_MS, async () => (await reasons(server)).some((each) => each.includes('are as before')))
   expect(await access(server, 'a')).toEqual(['UPDATE'])
 })
+
+/** What a watch from a resource version is refused with. */
+async function answerFrom(version: string, kubeconfig: string): Promise<unknown> {
+  const path = `${AUDITS}?watch=1&resourceVersion=${version}`
+  try {
+    for await (const [event] of getLines(readKubeconfig(kubeconfig), path, SEEN_MS, AbortSignal.timeout(SEEN_MS)))
+      // An event is what the server says: the first list is empty.
+      if (event !== undefined) return (event as { object: { code?: number } }).object.code
+  } catch (error) {
+    if (error instanceof StatusError) return error.status
+    throw error
+  }
+  return undefined
+}
 
 function asAdmin(method: string, path: string, body?: object): Promise<number> {
   const headers = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {}
