@@ -66,3 +66,23 @@ test('a thread is told of rules before the first slice that they judge, also of 
   for (const rules of [...revisions, ...revisions]) expect(await seal(rules)).toMatchObject({ count: 1 })
   await Promise.all(revisions.map(seal))
 })
+
+test('a thread that began anew is told of the rules again', async () => {
+  const ended = Promise.withResolvers<void>()
+  const workers = createSealWorkers({
+    dedupeKey: new Uint8Array(32),
+    keysFor: async (_log, _day, wanted) => wanted.map(() => KEY),
+    threads: 1,
+    log: (line) => line.includes('starting another one') && ended.resolve(),
+  })
+  onTestFinished(() => workers.close())
+  const rules = createRulesInForce().current()
+  const slice = { ...aSlice('ada'), rules: { revision: rules.revision, stream: 'default' } }
+  expect(await workers.seal(slice, rules)).toMatchObject({ count: 1 })
+  // What does not compile ends a thread: the main thread never lets it get so far.
+  // The set is wrong on purpose.
+  const broken = { ...rules, revision: 99, set: null as unknown as typeof rules.set }
+  await expect(workers.seal(slice, broken)).rejects.toMatchObject({ code: 'busy' })
+  await ended.promise
+  expect(await workers.seal(slice, rules)).toMatchObject({ count: 1 })
+})

@@ -156,3 +156,13 @@ function status(url: string, body: string | undefined, bearer: string): Promise<
     sent.end(body)
   })
 }
+
+test('limits that only a server can keep to are refused', async () => {
+  for (const limit of ['overflow: shed', 'journalShare: 0.5', 'recordBytes: 1000']) {
+    const host = aHost([
+      forwardTo('http://127.0.0.1:1'),
+      `sources: [{ name: app, kind: file, format: ecs, paths: [logs/app.log], limits: { ${limit} } }]`,
+    ])
+    await expect(host.start()).rejects.toThrow('are limits of a server')
+  }
+})
