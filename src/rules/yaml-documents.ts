@@ -100,7 +100,7 @@ export function plainOf(located: Located): unknown {
 export function positionOf(root: Located, dotted: string): Position {
   let found: Located = root
   let at = root.at
-  for (const step of dotted.split('.')) {
+  for (const step of dotted === '' ? [] : dotted.split('.')) {
     if (found.kind === 'list') {
       const item: Located | undefined = found.items[Number(step)]
       if (item === undefined) break
