@@ -5,7 +5,7 @@ import type { Family } from './family.ts'
 import type { RuleSet } from './rule-set.ts'
 
 /** What decides without an AccessAudit that matches. */
-export const NOT_AUDITED = 'access-audit'
+const NOT_AUDITED = 'access-audit'
 
 /** How an AccessAudit is called in accounts and events. */
 export function accessAuditName({ name }: Pick<AccessAudit, 'name'>): string {

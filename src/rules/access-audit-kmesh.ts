@@ -1,6 +1,7 @@
 import { nearest } from '../domain/nearest.ts'
 import { DEFAULT_SKIPPED_TYPES, resourceType, typeNames } from './access-audit-words.ts'
 import { type Located, type Note, refusal } from './kubernetes-policy-yaml.ts'
+import { fault, fieldsOf, isNothing, itemsOf, type Notes, scalarOf } from './located-fields.ts'
 
 /** `kmesh.access.audit` of a control plane's file. Plain data. */
 export interface KmeshAudit {
@@ -10,7 +11,7 @@ export interface KmeshAudit {
   readonly warnings: readonly Note[]
 }
 
-export interface KmeshBackend {
+interface KmeshBackend {
   readonly path: string
   /** Absent: one growing file. */
   readonly rotation?: {
@@ -31,7 +32,7 @@ export function parseKmeshAudit(document: Located, where: string): KmeshAudit {
   const audit = auditOf(document, notes)
   const fields = fieldsOf(audit, AT, ['skipDefaultTypes', 'backends'], notes)
   const skipDefaultTypes = skippedOf(fields.get('skipDefaultTypes'), notes)
-  const backends = itemsOf(fields.get('backends'), `${AT}.backends`, notes).flatMap((item, n) =>
+  const backends = itemsOf(fields.get('backends'), `${AT}.backends`, MOST_VALUES, notes).flatMap((item, n) =>
     backendOf(item, `${AT}.backends[${n}]`, notes),
   )
   if (notes.faults.length > 0) throw refusal(where, notes.faults)
@@ -70,11 +71,6 @@ function rotatedName(path: string, time: string): string {
   return `${path.slice(0, path.length - extension.length)}${time}${extension}`
 }
 
-interface Notes {
-  readonly faults: Note[]
-  readonly warnings: Note[]
-}
-
 const AT = 'kmesh.access.audit'
 const MOST_VALUES = 1000
 
@@ -108,7 +104,7 @@ function refuseNearly(map: Located & { readonly kind: 'map' }, key: string, path
 
 function skippedOf(value: Located | undefined, notes: Notes): readonly string[] {
   if (value === undefined || isNothing(value)) return DEFAULT_SKIPPED_TYPES
-  return itemsOf(value, `${AT}.skipDefaultTypes`, notes).flatMap((item, n) => {
+  return itemsOf(value, `${AT}.skipDefaultTypes`, MOST_VALUES, notes).flatMap((item, n) => {
     const path = `${AT}.skipDefaultTypes[${n}]`
     const said = item.kind === 'scalar' ? item.value : undefined
     if (typeof said !== 'string') {
@@ -151,43 +147,4 @@ function rotationOf(value: Located | undefined, path: string, notes: Notes): Kme
     return []
   })
   return enabled === true ? Object.fromEntries(counts) : undefined
-}
-
-function itemsOf(value: Located | undefined, path: string, notes: Notes): readonly Located[] {
-  if (value === undefined || isNothing(value)) return []
-  if (value.kind === 'list' && value.items.length <= MOST_VALUES) return value.items
-  fault(notes, value, path, value.kind === 'list' ? `has more than ${MOST_VALUES} entries` : 'must be a list')
-  return []
-}
-
-function fieldsOf(
-  value: Located | undefined,
-  path: string,
-  known: readonly string[],
-  notes: Notes,
-): ReadonlyMap<string, Located> {
-  if (value === undefined || isNothing(value)) return new Map()
-  if (value.kind !== 'map') {
-    fault(notes, value, path, 'must be a map')
-    return new Map()
-  }
-  for (const [key, { at }] of value.entries) {
-    if (known.includes(key)) continue
-    const meant = nearest(key, known)
-    const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`
-    notes.faults.push({ at, path: `${path}.${key}`, message: `there is no such key; ${hint}` })
-  }
-  return new Map([...value.entries].map(([key, entry]) => [key, entry.value]))
-}
-
-function isNothing(value: Located): boolean {
-  return value.kind === 'scalar' && value.value === null
-}
-
-function scalarOf(value: Located | undefined): unknown {
-  return value?.kind === 'scalar' ? value.value : undefined
-}
-
-function fault(notes: Notes, value: Located | undefined, path: string, message: string): void {
-  notes.faults.push({ at: value?.at ?? { line: 1, column: 1 }, path, message })
 }

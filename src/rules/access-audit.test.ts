@@ -144,7 +144,7 @@ describe('refuses', () => {
       `${HEAD}rules: [{types: ["*"], accessAll: true}]`,
       '3:18: rules[0].types[0]: is no name of a resource type, like MeshTimeout',
     ],
-    ['a text', 'AccessAudit', '1:1: an AccessAudit is a map'],
+    ['a text', 'AccessAudit', '1:1: must be a map'],
   ])('%s', (_, yaml, fault) => {
     expect(faultsOf(yaml)[0]).toContain(`${FILE}:${fault}`)
   })

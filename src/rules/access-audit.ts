@@ -8,6 +8,7 @@ import {
   typeNames,
 } from './access-audit-words.ts'
 import { type Located, type Note, refusal } from './kubernetes-policy-yaml.ts'
+import { fault, fieldsOf, isNothing, itemsOf, type Notes, scalarOf, textOf, warn } from './located-fields.ts'
 
 /** An AccessAudit of Kong Mesh in either of its two forms. Plain data. */
 export interface AccessAudit {
@@ -66,11 +67,6 @@ export function isAccessAudit(document: Located): boolean {
   return ['kind', 'type'].some((key) => scalarOf(entry(document, key)) === 'AccessAudit')
 }
 
-interface Notes {
-  readonly faults: Note[]
-  readonly warnings: Note[]
-}
-
 interface Parts {
   readonly name: Located | undefined
   readonly namePath: string
@@ -107,7 +103,6 @@ const METADATA_KEYS = [
 
 /** Where both forms keep the same things. */
 function partsOf(document: Located, notes: Notes): Parts {
-  if (document.kind !== 'map') fault(notes, document, '', 'an AccessAudit is a map')
   const ofKubernetes = entry(document, 'apiVersion') !== undefined || entry(document, 'kind') !== undefined
   const fields = fieldsOf(document, '', ofKubernetes ? KUBERNETES_KEYS : UNIVERSAL_KEYS, notes)
   if (!ofKubernetes) {
@@ -175,7 +170,6 @@ function rulesOf(value: Located | undefined, path: string, document: Located, no
 }
 
 function ruleOf(item: Located, path: string, notes: Notes): AccessAuditRule {
-  if (item.kind !== 'map') fault(notes, item, path, 'a rule is a map')
   const fields = fieldsOf(item, path, RULE_KEYS, notes)
   const types = typesOf(fields.get('types'), `${path}.types`, notes)
   const mesh = meshOf(fields.get('mesh'), `${path}.mesh`, notes)
@@ -269,64 +263,8 @@ function flagOf(value: Located | undefined, path: string, notes: Notes): boolean
   return said === true
 }
 
-/** Undefined: it is none, and that was noted. */
-function textOf(value: Located, path: string, notes: Notes): string | undefined {
-  const said = scalarOf(value)
-  if (typeof said === 'string') return said
-  const message = value.kind === 'scalar' ? 'is read as something else than a text; put it in quotes' : 'must be a text'
-  fault(notes, value, path, message)
-  return undefined
-}
-
-function itemsOf(value: Located | undefined, path: string, most: number, notes: Notes): readonly Located[] {
-  if (value === undefined || isNothing(value)) return []
-  if (value.kind === 'list' && value.items.length <= most) return value.items
-  fault(notes, value, path, value.kind === 'list' ? `has more than ${most} entries` : 'must be a list')
-  return []
-}
-
-function fieldsOf(
-  value: Located | undefined,
-  path: string,
-  known: readonly string[],
-  notes: Notes,
-): ReadonlyMap<string, Located> {
-  const fields = new Map<string, Located>()
-  if (value === undefined || isNothing(value)) return fields
-  if (value.kind !== 'map') {
-    if (path !== '') fault(notes, value, path, 'must be a map')
-    return fields
-  }
-  for (const [key, { at, value: each }] of value.entries) {
-    if (known.includes(key)) fields.set(key, each)
-    else {
-      const meant = nearest(key, known)
-      const hint = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`
-      const keyPath = path === '' ? key : `${path}.${key}`
-      notes.faults.push({ at, path: keyPath, message: `there is no such key; ${hint}` })
-    }
-  }
-  return fields
-}
-
 function entry(value: Located, key: string): Located | undefined {
   return value.kind === 'map' ? value.entries.get(key)?.value : undefined
-}
-
-function isNothing(value: Located): boolean {
-  return value.kind === 'scalar' && value.value === null
-}
-
-function scalarOf(value: Located | undefined): unknown {
-  return value?.kind === 'scalar' ? value.value : undefined
-}
-
-function fault(notes: Notes, { at }: Located, path: string, message: string): void {
-  notes.faults.push({ at, path, message })
-}
-
-function warn(notes: Notes, { at }: Located, path: string, message: string): void {
-  notes.warnings.push({ at, path, message })
 }
 
 /** What is the same whoever asks: an AccessAudit whose every rule names types that nothing has. */
