@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { AuditError, type InputFault } from '../domain/errors.ts'
 import { parseExpressionRules } from './expressions.ts'
 
@@ -87,3 +89,21 @@ function faultsOf(value: unknown): readonly InputFault[] {
   }
   return []
 }
+
+test.each(['expressions', 'masks'])('the rules on the page of %s are rules', (page) => {
+  const text = readFileSync(`docs/rules/${page}.md`, 'utf8')
+  const [, yaml = ''] = /^```yaml\n(.*?)^```/ms.exec(text) ?? []
+  const { rules } = parse(yaml) as { rules: unknown[] }
+  expect(parseExpressionRules(rules)).toHaveLength(rules.length)
+  expect(rules.length).toBeGreaterThan(2)
+})
+
+test('what the page says of faults is what is said', () => {
+  const text = readFileSync('docs/rules/expressions.md', 'utf8')
+  const faults = faultsOf([
+    { ...dropping('actoin:x'), name: 'a' },
+    { ...dropping('since:7d'), name: 'b' },
+    { name: 'quiet', match: 'action:x' },
+  ])
+  for (const { path, message } of faults) expect(text).toContain(`${path}: ${message}\n`)
+})

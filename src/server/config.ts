@@ -119,7 +119,11 @@ const file = z.strictObject({
   resources: z.string().min(1).exactOptional(),
   excludedCategories: z.array(z.string().max(100)).max(100).exactOptional(),
   include: z
-    .strictObject({ kmesh: z.string().min(1).exactOptional(), engflow: z.string().min(1).exactOptional() })
+    .strictObject({
+      kmesh: z.string().min(1).exactOptional(),
+      engflow: z.string().min(1).exactOptional(),
+      flex: z.string().min(1).exactOptional(),
+    })
     .exactOptional(),
   masks: z.strictObject({ off: z.array(z.string().max(100)).max(100) }).exactOptional(),
   accessAudits: accessAuditsConfig.exactOptional(),

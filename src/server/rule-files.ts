@@ -5,9 +5,11 @@ import { type KmeshAudit, parseKmeshAudit } from '../rules/access-audit-kmesh.ts
 import { neverMatching } from '../rules/access-audit.ts'
 import { afterFlags, type CategoriesFlag, flagsOfFile, parseExcludedCategories } from '../rules/categories.ts'
 import type { ExpressionRule } from '../rules/expressions.ts'
+import { parseFlexDataPolicies } from '../rules/flex-data-policies.ts'
 import { defaultMask } from '../rules/rule-candidate.ts'
 import { readYaml } from '../rules/kubernetes-policy-yaml.ts'
 import type { FileRules } from '../rules/rule-layers.ts'
+import { placedIn, plainOf } from '../rules/yaml-documents.ts'
 import { noResources, readFolder, readResourceFile, readText, type Resources } from './resources.ts'
 
 /** What the configuration says of rules; paths are absolute. */
@@ -25,6 +27,8 @@ export interface RuleInclude {
   readonly kmesh?: string
   /** A flags file of EngFlow: its `--audit_log_excluded_categories`. */
   readonly engflow?: string
+  /** Data policies of Flex or Kpow: masks at read. */
+  readonly flex?: string
 }
 
 export interface RulesRead {
@@ -56,6 +60,7 @@ export function readRuleFiles({ config, at, policyFiles, flags }: RulesAsked): R
   if (resources !== undefined) readFolder(resources, found)
   const policyNames = new Map(policyFiles.map((file) => [file, policyIn(file, found)]))
   const kmesh = include.kmesh === undefined ? undefined : kmeshIn(include.kmesh, found)
+  if (include.flex !== undefined) flexIn(include.flex, found)
   for (const { message } of neverMatching(found.accessAudits)) found.warnings.push(message)
   const flagged = include.engflow === undefined ? [] : flagsOfFile(readText(include.engflow), include.engflow)
   const listed = parseExcludedCategories(excludedCategories, at('excludedCategories'))
@@ -94,6 +99,18 @@ function kmeshIn(file: string, into: Resources): KmeshAudit {
     into.warnings.push(`${file}:${at.line}:${at.column}: ${path}: ${message}`)
   into.origins.set('access-audit:skipDefaultTypes', file)
   return audit
+}
+
+function flexIn(file: string, into: Resources): void {
+  const root = readYaml(readText(file), file)
+  const { rules, notOurs } = placedIn(root, file, () => parseFlexDataPolicies(plainOf(root), file))
+  for (const { path, message } of notOurs) into.warnings.push(`${file}: ${path}: ${message}`)
+  for (const rule of rules) {
+    if (into.origins.has(`rule/${rule.name}`))
+      throw new AuditError('invalid_config', `${file}: another rule is called ${rule.name}`)
+    into.origins.set(`rule/${rule.name}`, file)
+    into.expressions.push(rule)
+  }
 }
 
 /** The one policy of a file; one that lies in the folder of resources too is read once. */
