@@ -3,9 +3,9 @@ import { openLedger } from '../../src/ledger/ledger.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLogKeys } from '../../src/ledger/log-keys.ts'
 import { sha256 } from '../../src/ledger/sha256.ts'
-import type { SignedCheckpoints } from '../../src/ledger/signing-log.ts'
+import type { RootDeps, SignedCheckpoints } from '../../src/ledger/signing-log.ts'
 import { gunzipSync } from 'node:zlib'
-import type { Crypto } from '../../verify/index.ts'
+import type { Crypto, LogToVerify } from '../../verify/index.ts'
 import {
   foldRight,
   formatLeaf,
@@ -13,6 +13,7 @@ import {
   nodeHash,
   parseCheckpoint,
   parseNote,
+  parseRootEntry,
   subtrees,
   toBase64,
   toBase64Url,
@@ -28,6 +29,7 @@ import type { Mutant } from './mutants.ts'
 const FOLDER = '/data/ledger'
 const KEYS = '/data/keys/logs'
 const LOGS = ['sim/n1/access/2026-11', 'sim/n1/whodid/2026-11'] as const
+const ROOT = 'sim/n1/root'
 
 /** Each of these, left out, must make some seed fail. */
 export const LEDGER_MUTANTS: readonly Mutant[] = [
@@ -47,6 +49,11 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
     name: 'ledger: no sync of the folder after a rename',
     skipsFolderSync: (folder, after) => folder.startsWith(FOLDER) && after === 'rename',
   },
+  { name: 'root log: no sync of its open bundle', skipsFileSync: (path) => path.endsWith('/root/entries.tail') },
+  {
+    name: 'root log: no sync of a new tail before its rename',
+    skipsFileSync: (path) => path.endsWith('/root/entries.tail.tmp'),
+  },
   { name: 'ledger: recovery goes on in the tail it found', replacesInPlace: (path) => path.endsWith('/entries.tail') },
   { name: 'keys: no sync of a log key before its rename', skipsFileSync: (path) => path.endsWith('.skey.tmp') },
   { name: 'keys: no sync of the folder after a rename', skipsFolderSync: (folder) => folder === KEYS },
@@ -58,7 +65,7 @@ export const LEDGER_MUTANTS: readonly Mutant[] = [
  */
 export async function runLedger(seed: number, mutant?: Mutant): Promise<void> {
   const random = seeded(seed)
-  const model: Model = { durable: new Map(), flushed: new Map(), vkeys: new Map(), signed: new Map() }
+  const model: Model = { durable: new Map(), flushed: new Map(), vkeys: new Map(), signed: new Map(), ...nothingYet() }
   let disk = createSimulatedDisk(random)
   for (let life = random.between(2, 5); life > 0; life--) {
     disk.failAfter(random.chance(0.3) ? random.between(0, 40) : random.between(20, 300))
@@ -80,6 +87,16 @@ interface Model {
   readonly flushed: Map<string, number>
   readonly vkeys: Map<string, string>
   readonly signed: Map<string, { readonly size: number; readonly note: string }>
+  /** Every checkpoint of a log that was ever signed, verbatim. */
+  readonly notes: Set<string>
+  /** Every root of the root log that was ever signed, by size: each must stay a beginning of it. */
+  readonly roots: Map<number, Uint8Array>
+  /** The root log's cache of places, as state keeps it. */
+  places: unknown
+}
+
+function nothingYet(): Pick<Model, 'notes' | 'roots' | 'places'> {
+  return { notes: new Set(), roots: new Map(), places: undefined }
 }
 
 /** A life may end by the disk's end, and only by that: any other error is what we are looking for. */
@@ -96,7 +113,13 @@ async function ended(disk: SimulatedDisk, life: Promise<void>): Promise<void> {
 async function open(disk: SimulatedDisk, model: Model, mutant: Mutant | undefined): Promise<Ledger> {
   const files = mutated(disk.files, mutant)
   const keys = await openLogKeys(files, KEYS)
-  const ledger = await openLedger({ files, folder: FOLDER, keys, checkpoints: checkpointsOf(model) })
+  const ledger = await openLedger({
+    files,
+    folder: FOLDER,
+    keys,
+    checkpoints: checkpointsOf(model),
+    root: rootOfModel(model),
+  })
   for (const log of LOGS) {
     const [size, flushed, durable] = [ledger.size(log), model.flushed.get(log) ?? 0, model.durable.get(log) ?? 0]
     if (size < flushed) throw new Error(`${log} has ${size} leaves, but ${flushed} were flushed`)
@@ -109,6 +132,13 @@ async function open(disk: SimulatedDisk, model: Model, mutant: Mutant | undefine
   return ledger
 }
 
+function rootOfModel(model: Model): RootDeps {
+  const save = (value: unknown): void => {
+    model.places = structuredClone(value)
+  }
+  return { origin: ROOT, held: false, places: { load: () => model.places, save } }
+}
+
 /** As state keeps them: durable at once, compare and set. */
 function checkpointsOf(model: Model): SignedCheckpoints {
   return {
@@ -116,10 +146,15 @@ function checkpointsOf(model: Model): SignedCheckpoints {
     save(rows) {
       for (const { origin, size, note, previousSize } of rows) {
         if ((model.signed.get(origin)?.size ?? 0) !== previousSize) throw new Error(`${origin} was signed elsewhere`)
-        if (size > (model.durable.get(origin) ?? 0)) throw new Error(`${origin} was signed beyond the journal`)
         const { root } = parseCheckpoint(parseNote(note).text)
-        if (toBase64(root) !== rootOf(size)) throw new Error(`${origin} was signed with a wrong root at ${size}`)
         model.signed.set(origin, { size, note })
+        if (origin === ROOT) {
+          model.roots.set(size, root)
+          continue
+        }
+        if (size > (model.durable.get(origin) ?? 0)) throw new Error(`${origin} was signed beyond the journal`)
+        if (toBase64(root) !== rootOf(size)) throw new Error(`${origin} was signed with a wrong root at ${size}`)
+        model.notes.add(note)
       }
     },
   }
@@ -132,7 +167,8 @@ async function live(disk: SimulatedDisk, model: Model, random: Random, mutant: M
     const choice = random.next()
     if (choice < 0.5) grow(ledger, model, random)
     else if (choice < 0.8) await flush(ledger, model)
-    else if (choice < 0.95) await ledger.sign((log) => random.between(0, model.durable.get(log) ?? 0))
+    else if (choice < 0.9) await ledger.sign((log) => random.between(0, model.durable.get(log) ?? 0))
+    else if (choice < 0.97) await enterRoot(ledger, model, random)
     else await ledger.proof(LOGS[0], random.between(0, 600))
   }
 }
@@ -162,6 +198,15 @@ async function settle(ledger: Ledger, model: Model, random: Random): Promise<voi
   grow(ledger, model, random)
   await flush(ledger, model)
   await ledger.sign((log) => ledger.size(log))
+  await enterRoot(ledger, model, random)
+}
+
+/** Sometimes with nothing left of the cache: it is only one. */
+async function enterRoot(ledger: Ledger, model: Model, random: Random): Promise<void> {
+  if (random.chance(0.1)) model.places = undefined
+  await ledger.enterRoot()
+  const head = ledger.root()
+  if (head !== undefined && random.chance(0.3)) await ledger.saveCosigned(head.note)
 }
 
 const crypto: Crypto = {
@@ -182,9 +227,23 @@ async function checkWhole(ledger: Ledger, model: Model): Promise<void> {
       return file.gzip ? gunzipSync(file.body) : file.body
     }
     let entries = 0
-    for await (const progress of verifyLog(crypto, { vkey, fetch, entries: 'whodid' })) entries = progress.entries
+    const log: LogToVerify =
+      origin === ROOT
+        ? { vkey, fetch, entries: 'root', earlier: model.roots, onEntry: (entry) => checkEntry(ledger, model, entry) }
+        : { vkey, fetch, entries: 'whodid' }
+    for await (const progress of verifyLog(crypto, log)) entries = progress.entries
     if (entries !== size) throw new Error(`${origin} verifies with ${entries} leaves of ${size}`)
   }
+}
+
+/** Only what was signed and published may stand in the root log. */
+function checkEntry(ledger: Ledger, model: Model, bytes: Uint8Array): void {
+  const entry = parseRootEntry(sha256, Buffer.from(bytes).toString())
+  if (entry.kind === 'checkpoint' && !model.notes.has(entry.note))
+    throw new Error(`the root log holds a checkpoint of ${entry.checkpoint.origin} that nobody signed`)
+  if (entry.kind !== 'key') return
+  const key = ledger.logs().find(({ origin }) => origin === entry.origin)?.vkey
+  if (key !== entry.vkey) throw new Error(`the root log holds another key of ${entry.origin}`)
 }
 
 const MOST = 2500
