@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import type { DefaultMask, Hit } from './default-masks-names.ts'
+import { DEFAULT_MASKS, type DefaultMask, type Hit, maskOf } from './default-masks-names.ts'
 
 /** Where secrets of a record stand a second time, without the name that told that they are some. */
 export interface Copies {
@@ -22,7 +22,7 @@ export function copiesOf(
 ): Copies | undefined {
   const forms = new Map<string, DefaultMask>()
   for (const { secret, rule } of places) {
-    if (secret.length < SHORTEST || secret.length > LONGEST) continue
+    if (secret.length < SHORTEST || secret.length > LONGEST || MASKS.some((mask) => mask.includes(secret))) continue
     for (const form of formsOf(secret)) if (!forms.has(form)) forms.set(form, rule)
     if (forms.size >= MOST) break
   }
@@ -35,6 +35,9 @@ export function copiesOf(
     },
   }
 }
+
+/** Whoever takes `secret` or `password` for a password has words of masks for one. */
+const MASKS = DEFAULT_MASKS.map(maskOf)
 
 const TELLING = [
   '@timestamp',

@@ -7,7 +7,8 @@ import { isNoSecret } from './default-masks-names.ts'
  * `password_changed_at` are none.
  */
 export function ruleOfKey(key: string): DefaultMask | undefined {
-  if (key.length > LONGEST_KEY) return undefined
+  // A mask of ours that stands where a name could is none.
+  if (key.length > LONGEST_KEY || key.startsWith('[masked ')) return undefined
   const known = cached.get(key)
   if (known !== undefined) return known === '' ? undefined : known
   const rule = classified(plainName(key))

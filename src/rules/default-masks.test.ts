@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
 import { secretSamples } from '../../test/secret-samples.ts'
@@ -217,3 +218,72 @@ test('the page names every mask, and its examples are true', () => {
     expect([event.message, event.event.original]).toEqual([kept, kept])
   }
 })
+
+test('whatever an event and its original hold, JSON stays JSON and the event an event', () => {
+  const words = [
+    'password',
+    'token"',
+    "'secret",
+    'Authorization',
+    'value',
+    'name',
+    'kind',
+    'Secret',
+    'data',
+    'old',
+    '[',
+    '{"a"',
+    '=',
+    ': ',
+    '\\',
+    '\\"',
+    '"',
+    "'",
+    ' -p',
+    'mysql',
+    '\n',
+    '%22',
+    '$$',
+    'é',
+    '\ud800',
+    '7',
+    S,
+  ]
+  const text = fc.array(fc.constantFrom(...words), { maxLength: 12 }).map((parts) => parts.join(''))
+  const { value } = fc.letrec<{ value: Json }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 5 },
+      text,
+      fc.constantFrom<Json>(null, true, 12345678),
+      fc.array(tie('value'), { maxLength: 4 }),
+      fc.dictionary(fc.oneof(fc.constantFrom(...words), text), tie('value'), { maxKeys: 4 }),
+      tie('value').map((inner) => JSON.stringify(inner)),
+    ),
+  }))
+  fc.assert(
+    fc.property(
+      value,
+      fc.oneof(
+        text,
+        value.map((each) => JSON.stringify(each)),
+      ),
+      (request, original) => {
+        const bytes = Buffer.from(original).toString('base64')
+        const once = judge({ ...anEvent({ audit: { request }, original }), originalBase64: bytes })
+
+        if (isJson(original)) expect(isJson(once.event.event.original ?? '')).toBe(true)
+        expect(once.event.audit).toHaveProperty('request')
+      },
+    ),
+    { numRuns: 1500 },
+  )
+})
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -87,7 +87,7 @@ function hitsIn(text: string, looking: Looking): readonly SecretPlace[] {
 }
 
 function isJson(text: string): boolean {
-  if (!/^\s*[{[]/.test(text)) return false
+  if (!/^\s*[{["]/.test(text)) return false
   try {
     JSON.parse(text)
     return true
