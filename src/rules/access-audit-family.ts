@@ -1,6 +1,7 @@
 import { type MeshAct, meshActs } from './access-audit-acts.ts'
 import { DEFAULT_SKIPPED_TYPES, type Operation } from './access-audit-words.ts'
-import { type AccessAudit, type AccessAuditRule, operationsOf } from './access-audit.ts'
+import { type AccessAuditRule, operationsOf } from './access-audit-rule.ts'
+import type { AccessAudit } from './access-audit.ts'
 import type { Family } from './family.ts'
 import type { RuleSet } from './rule-set.ts'
 
