@@ -6,7 +6,7 @@ import { casesOf, decodeExample } from '../../test/format-fixtures.ts'
 import { secretSamples } from '../../test/secret-samples.ts'
 import type { AuditEvent, Json } from '../domain/event.ts'
 import type { DecodedEvent } from '../formats/format.ts'
-import { FORMAT_NAMES } from '../formats/formats.ts'
+import { FORMAT_NAMES, configuredFormat } from '../formats/formats.ts'
 import { DEFAULT_MASKS } from './default-masks-names.ts'
 import { compileDefaultMasks } from './default-masks.ts'
 
@@ -199,6 +199,42 @@ test('each mask takes its sample out of body, JSON in a text and original, and n
     expect([rule, judge(decoded).masked?.some((each) => each.rule === rule)]).toEqual([rule, true])
     expect([rule, judge(decoded, [rule]).masked?.some((each) => each.rule === rule) ?? false]).toEqual([rule, false])
   }
+})
+
+test.each([
+  [
+    'mariadb-audit',
+    "20261120 14:02:15,db1,root,localhost,7,12,QUERY,shop,'CREATE USER \\'x\\'@\\'%\\' IDENTIFIED BY \\'correct7horse\\'',1396",
+  ],
+  [
+    'cef',
+    'CEF:0|V|P|1|100|Login|5|suser=ada cs1Label=password cs1=correct7horse request=https://x/?token=correct7horse',
+  ],
+  [
+    'auth-log',
+    'Nov 20 14:03:10 bastion sudo:    ada : TTY=pts/2 ; PWD=/home/ada ; USER=root ; COMMAND=/usr/bin/mysql -pcorrect7horse',
+  ],
+  [
+    'pgaudit',
+    JSON.stringify({
+      timestamp: '2026-11-20 09:14:05.120 UTC',
+      user: 'erin',
+      dbname: 'shop',
+      pid: 812,
+      session_id: '6749a1b2.4d2',
+      line_num: 2,
+      error_severity: 'ERROR',
+      state_code: '42710',
+      message: 'role "x" already exists',
+      statement: "CREATE ROLE x LOGIN PASSWORD 'correct7horse'",
+    }),
+  ],
+])('takes the secret out of a record of %s, wherever its decoder puts it', (name, line) => {
+  const decoded = decodeExample(configuredFormat(name, undefined), Buffer.from(line))
+  const [event] = decoded.kind === 'events' ? decoded.events : []
+
+  expect(JSON.stringify(event)).toContain('correct7horse')
+  expect(JSON.stringify(event && judge(event))).not.toContain('correct7horse')
 })
 
 test('our own trail is nothing of its', () => {
