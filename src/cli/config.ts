@@ -4,9 +4,8 @@ import { Command } from 'commander'
 import { escapeTerminal } from '../lib/text.ts'
 import { kmeshMeaning } from '../rules/access-audit-kmesh.ts'
 import { ruleEntries } from '../rules/rule-entries.ts'
-import { loadConfig } from '../server/config.ts'
+import { type Config, loadConfig } from '../server/config.ts'
 import { NO_FILES } from '../server/reload.ts'
-import type { SourceConfig } from '../sources/kinds.ts'
 import type { Io } from './io.ts'
 import { print, tableText } from './output.ts'
 
@@ -34,7 +33,7 @@ export function configCommand(io: Io): Command {
   return new Command('config').description('the configuration').addCommand(check)
 }
 
-function followerOf(path: string, sources: readonly SourceConfig[]): string | undefined {
+function followerOf(path: string, sources: Config['sources']): string | undefined {
   return sources.find((each) => {
     return each.kind === 'file' && each.format === 'kong-mesh' && each.paths.some((glob) => matchesGlob(path, glob))
   })?.name
