@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
 import { anApi, anEvent, bearer, type TestApi } from '../../test/an-api.ts'
+import { AuditError } from '../domain/errors.ts'
 import type { RulesAnswer } from '../domain/rule-answers.ts'
 
 let api: TestApi
@@ -97,6 +98,17 @@ test('a dry run tells how far it is, in lines', async () => {
   const { body } = await api.app.inject({ method: 'POST', url: '/v1/rules:check', headers, payload: { rules: [] } })
   const lines = body.trim().split('\n')
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ read: 1, newlyDropped: 0 })
+})
+
+test('what goes wrong on the way is the last line', async () => {
+  await api.close()
+  const check = () => Promise.reject(new AuditError('engine_unavailable', 'the engine is starting'))
+  api = anApi()
+  const failing = anApi({ rules: { ...api.deps.rules, check } })
+  const headers = { ...bearer(failing.token({ scope: 'admin' })), accept: 'application/x-ndjson' }
+  const { body } = await failing.app.inject({ method: 'POST', url: '/v1/rules:check', headers, payload: { rules: [] } })
+  expect(JSON.parse(body)).toEqual({ problem: { code: 'engine_unavailable', detail: 'the engine is starting' } })
+  await failing.close()
 })
 
 test('rules are tried on stored events only by those from whom nothing is hidden', async () => {

@@ -118,6 +118,7 @@ const candidate = {
   rules: z.array(z.unknown()).max(2000).optional(),
   excludedCategories: z.array(z.string().max(100)).max(100).optional(),
   masksOff: z.array(z.string().max(100)).max(100).optional(),
+  skipDefaultTypes: z.array(z.string().max(100)).max(1000).optional(),
   whole: z.boolean().optional(),
 }
 const MOST_EVENTS = 100_000
@@ -177,7 +178,7 @@ async function checkAnswer(deps: ApiDeps, visibility: Visibility, set: RuleSet, 
   }
 }
 
-/** Lines of `{"read":n}` while it goes on, and at the end the answer, or a problem. */
+/** Lines of `{"reading":n}` while it goes on, and at the end the answer, or `{"problem":{…}}`: 200 was said before. */
 async function* progress(
   check: (onProgress: (read: number) => void) => Promise<RuleCheck>,
   answer: (done: RuleCheck) => Promise<unknown>,
@@ -187,16 +188,20 @@ async function* progress(
   const running = check((now) => {
     read = now
     wake.resolve(undefined)
-  })
-  // It is looked at below in any case.
-  running.catch(() => undefined)
+  }).catch(asProblem)
   for (;;) {
     const done = await Promise.race([running, wake.promise])
     if (done !== undefined) {
-      yield `${JSON.stringify(await answer(done))}\n`
+      yield `${JSON.stringify('problem' in done ? done : await answer(done))}\n`
       return
     }
     wake = Promise.withResolvers()
     yield `${JSON.stringify({ reading: read })}\n`
   }
+}
+
+function asProblem(error: unknown) {
+  if (!(error instanceof AuditError)) throw error
+  const { code, message, hint } = error
+  return { problem: { code, detail: message, ...(hint !== undefined && { hint }) } }
 }

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 
 import { Command } from 'commander'
 
-import { AuditError } from '../domain/errors.ts'
+import { AuditError, type ErrorCode } from '../domain/errors.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { RuleCheck } from '../domain/rule-answers.ts'
 import { plainSentence } from '../domain/sentence.ts'
@@ -67,6 +67,7 @@ function wholeOf(set: RuleSet): Candidate {
     rules: set.expressions,
     excludedCategories: set.excludedCategories,
     masksOff: set.defaultMasksOff,
+    ...(set.skipDefaultTypes !== undefined && { skipDefaultTypes: set.skipDefaultTypes }),
     whole: true,
   }
 }
@@ -84,13 +85,24 @@ async function lastLine(lines: AsyncIterable<string>, io: Io): Promise<CheckAnsw
   let told = Date.now()
   for await (const line of lines) {
     // A server of the same version wrote it.
-    const said = JSON.parse(line) as { readonly reading: number } | CheckAnswer
+    const said = JSON.parse(line) as { readonly reading: number } | { readonly problem: Problem } | CheckAnswer
+    if ('problem' in said) throw new AuditError(said.problem.code, said.problem.detail, hinted(said.problem))
     if (!('reading' in said)) return said
     if (Date.now() - told < 1000) continue
     told = Date.now()
     io.err(`read ${said.reading} events so far\n`)
   }
   throw new AuditError('io_failed', 'the answer broke off', { hint: 'the log of the server says why' })
+}
+
+interface Problem {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly hint?: string
+}
+
+function hinted({ hint }: Problem): { readonly hint?: string } {
+  return hint === undefined ? {} : { hint }
 }
 
 function checkText(answer: CheckAnswer, io: Io): string {

@@ -68,3 +68,34 @@ test('config check names every fault in every file of rules, and prints the rule
   expect(right.out).toMatch(/rule\/a .*whodid\.yaml:3:5/)
   expect(right.out).toMatch(/policy\/one\/1 +\{"level":"Metadata"\}/)
 })
+
+test('rules check tries a whole configuration, and says how far it has read on the way', async () => {
+  const whodid = await aServer()
+  await whodid.send([act('read'), act('delete')])
+  await whodid.find('-source:whodid', 2)
+  const folder = aFolder()
+  mkdirSync(join(folder, 'res'))
+  const file = join(folder, 'whodid.yaml')
+  writeFileSync(
+    file,
+    'resources: ./res\nexcludedCategories: [iam]\nrules:\n  - { name: a, match: "action:read", sample: 0.5 }\n',
+  )
+  writeFileSync(
+    join(folder, 'res/audit.yaml'),
+    'type: AccessAudit\nname: all\nrules: [{ types: [Mesh], access: [CREATE] }]\n',
+  )
+  writeFileSync(join(folder, 'res/prod.yaml'), 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{ level: None }]\n')
+
+  const { code, out } = await ran(['rules', 'check', '--config', file, '--data', whodid.data, '-o', 'json'])
+  expect(code).toBe(0)
+  const answer: unknown = JSON.parse(out)
+  expect(answer).toMatchObject({
+    neverMatched: expect.arrayContaining(['policy/prod', 'category/iam', 'access-audit/all']),
+  })
+  expect(await ran(['rules', 'check', file, '--config', file, '--data', whodid.data])).toMatchObject({ code: 2 })
+  const wrong = await ran(['rules', 'check', file, '--data', whodid.data])
+  expect(wrong).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('whodid.yaml:1:1: a document of rules has apiVersion'),
+  })
+})

@@ -16,6 +16,8 @@ export interface Candidate {
   readonly excludedCategories?: readonly string[]
   /** Default masks that are switched off, with or without `secret/`. */
   readonly masksOff?: readonly string[]
+  /** Resource types that AccessAudits without types leave out, as the file of a control plane says. */
+  readonly skipDefaultTypes?: readonly string[]
   /** They are all rules of files there are. Left out: they come to those in force, or in place of those of their names. */
   readonly whole?: boolean
 }
@@ -25,7 +27,7 @@ export function candidateRules(candidate: Candidate, layers: RuleLayers): RuleSe
   const found = noDocuments()
   for (const { name, text } of candidate.documents ?? []) readRuleDocuments(text, name, found)
   const expressions = [...parseExpressionRules(candidate.rules ?? []), ...found.expressions]
-  const { excludedCategories, masksOff } = candidate
+  const { excludedCategories, masksOff, skipDefaultTypes } = candidate
   const categories = excludedCategories && parseExcludedCategories(excludedCategories, 'excludedCategories')
   const off = masksOff?.map(defaultMask)
   const policies = Object.fromEntries(found.policies)
@@ -33,6 +35,7 @@ export function candidateRules(candidate: Candidate, layers: RuleLayers): RuleSe
     const set = {
       kubernetesPolicies: policies,
       accessAudits: found.accessAudits,
+      ...(skipDefaultTypes !== undefined && { skipDefaultTypes }),
       excludedCategories: categories ?? [],
       expressions,
       defaultMasksOff: off ?? [],
@@ -44,6 +47,7 @@ export function candidateRules(candidate: Candidate, layers: RuleLayers): RuleSe
     ...now,
     kubernetesPolicies: { ...now.kubernetesPolicies, ...policies },
     accessAudits: replaced(now.accessAudits, found.accessAudits),
+    ...(skipDefaultTypes !== undefined && { skipDefaultTypes }),
     expressions: replaced(now.expressions, expressions),
     ...(categories !== undefined && { excludedCategories: categories }),
     ...(off !== undefined && { defaultMasksOff: off }),
