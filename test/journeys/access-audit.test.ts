@@ -73,3 +73,25 @@ test('where there is no AccessAudit all of a mesh is dropped, and an operator is
   const { text } = await whodid.call('GET', '/readyz')
   expect(text).toContain('there is no AccessAudit: what mesh says about a mesh is dropped')
 })
+
+test('the configuration takes a control plane’s file and a watch, and refuses what is nearly one', () => {
+  const folder = aFolder()
+  const file = join(folder, 'whodid.yaml')
+  const load = (yaml: string) => {
+    writeFileSync(file, yaml)
+    return loadConfig({ file })
+  }
+  writeFileSync(join(folder, 'kuma-cp.yaml'), 'mode: zone\nkmesh: {access: {audit: {skipDefaultTypes: [Zone]}}}\n')
+
+  expect(load('include: { kmesh: kuma-cp.yaml }').rules?.rules.set.skipDefaultTypes).toEqual(['Zone'])
+  expect(load('accessAudits: { watch: { kubeconfig: prod.yaml } }').accessAudits).toEqual({
+    watch: { kubeconfig: join(folder, 'prod.yaml') },
+  })
+  expect(() => load('accessAudits: { watch: { inCluster: true }, wacht: 1 }')).toThrow('did you mean watch?')
+  expect(() => load('accessAudits: { watch: { inCluster: false } }')).toThrow('a watch is { kubeconfig: FILE')
+
+  writeFileSync(join(folder, 'kuma-cp.yaml'), 'kmesh:\n  access:\n    audit: {skipDefaultType: []}\n')
+  expect(() => load('include: { kmesh: kuma-cp.yaml }')).toThrow(
+    'kuma-cp.yaml:3:13: kmesh.access.audit.skipDefaultType',
+  )
+})
