@@ -8,7 +8,7 @@ const RETRY_MS = 1000
 const SAY_AGAIN_MS = 60_000
 
 /** Gives a batch up: counted and sealed before it resolves. */
-export type Shed = (batch: readonly SourceRecord[], options: EmitOptions, why: ShedFor) => Promise<Receipt>
+type Shed = (batch: readonly SourceRecord[], options: EmitOptions, why: ShedFor) => Promise<Receipt>
 
 export interface LimitDeps {
   readonly clock: Clock

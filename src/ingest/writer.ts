@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { AuditError } from '../domain/errors.ts'
 import type { Receipt, RecordResult, ShedFor } from '../domain/answers.ts'
 import type { AuditEvent, JsonObject } from '../domain/event.ts'
@@ -9,7 +8,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Emit, EmitOptions, SourceRecord } from '../sources/source.ts'
 import { numbersOf, type RecordSlice, receiptOf, slicesOf } from './batch.ts'
 import { type Books, SYSTEM_SOURCE } from './books.ts'
-import { byHour, hourOf } from './hours.ts'
+import { createHeartbeats, TRAIL_STREAM } from './heartbeat.ts'
 import { decide, type DecidedPart } from './commit.ts'
 import type { DuplicateWindow } from './duplicates.ts'
 import type { IdempotencyKeys } from './idempotency.ts'
@@ -90,7 +89,6 @@ export interface Writer {
   settled(): Promise<void>
 }
 
-const TRAIL_STREAM = 'whodid'
 const TRAIL_SOURCE: SourceInfo = { name: 'whodid', stream: TRAIL_STREAM, authenticated: true }
 const QUEUE_BYTES = 256 * 1024 * 1024
 const SEAL_ATTEMPTS = 3
@@ -107,11 +105,8 @@ export function createWriter(deps: WriterDeps): Writer {
   const turns = createTurns()
   let queuedBytes = 0
   let lastReceived = books.received
-  /** By source, milliseconds that its clock is ahead of ours, as measured last. */
-  const clockOffsets = new Map<string, number>()
+  const heartbeats = createHeartbeats(deps)
   const shedder = createShedder({ turns, append: (header) => append(header, [], 0), receive, trail, clock })
-  /** Hours before this one were told by a heartbeat after they had ended. */
-  let closedHours = -Infinity
 
   /** Receive time never goes backwards, whatever the clock does. */
   function receive(): number {
@@ -277,50 +272,11 @@ export function createWriter(deps: WriterDeps): Writer {
   /** It says which rules everything before it was judged by, or an earlier one: they are asked for as it takes its place. */
   function beatIn(log: OpenLog, received: number): Promise<Position> {
     const { hash: rules } = deps.rules.current()
-    return system(log, received, 'heartbeat', async () => heartbeat(log, received, rules))
-  }
-
-  function heartbeat(log: OpenLog, received: number, rules: string): JsonObject {
-    const note = deps.checkpoint(log.origin)
-    log.grown = 0
-    log.beaten = lastReceived
-    const sources = books.inLog(log.origin)
-    return {
-      ...(note !== undefined && { checkpoint: hash('sha256', note, 'hex') }),
-      rules,
-      sources,
-      ...aboutSenders(log.stream === TRAIL_STREAM ? [...books.sources.keys()] : Object.keys(sources)),
-      ...(log.stream === TRAIL_STREAM && {
-        accounting: JSON.parse(JSON.stringify(Object.fromEntries(books.sources))) as JsonObject,
-        hours: hoursToTell(received),
-        // This one too, also where it is about to end.
-        logs: Object.fromEntries([log, ...logs.open].map((each) => [each.origin, each.next])),
-      }),
-    }
-  }
-
-  /** The hour that it is and, once, those that have ended since the last one, as they are now for good. */
-  function hoursToTell(received: number): JsonObject {
-    const told = books.hours.filter(({ hour }) => hour >= closedHours)
-    closedHours = hourOf(received)
-    // Numbers by words: what is plain data is JSON.
-    return JSON.parse(JSON.stringify(byHour(told))) as JsonObject
-  }
-
-  /** Of those that number their records, or whose clock was measured. */
-  function aboutSenders(names: readonly string[]): JsonObject {
-    const numbers = names.flatMap((name) => {
-      const epochs = books.numbers(name)
-      return epochs === undefined ? [] : [[name, Object.fromEntries(epochs)] as const]
+    return system(log, received, 'heartbeat', async () => {
+      log.grown = 0
+      log.beaten = lastReceived
+      return heartbeats.of(log, received, rules)
     })
-    const clocks = names.flatMap((name) => {
-      const offset = clockOffsets.get(name)
-      return offset === undefined ? [] : [[name, offset] as const]
-    })
-    return {
-      ...(numbers.length > 0 && { numbers: Object.fromEntries(numbers) }),
-      ...(clocks.length > 0 && { clocks: Object.fromEntries(clocks) }),
-    }
   }
 
   function isDue(log: OpenLog, when: 'start' | 'due' | 'stop', now: number): boolean {
@@ -335,7 +291,7 @@ export function createWriter(deps: WriterDeps): Writer {
     // What is fed again is kept where it came from, and can wait.
     if (refusal !== undefined && (source.sheds !== true || source.replays === true)) throw refusal
     if (refusal !== undefined) return shed(source, batch, options, isShareFull(source) ? 'journalShare' : 'intake')
-    if (options.clockOffsetMs !== undefined) clockOffsets.set(source.name, Math.round(options.clockOffsetMs))
+    if (options.clockOffsetMs !== undefined) heartbeats.clock(source.name, options.clockOffsetMs)
     const idempotency = deps.idempotency.enter(source.name, options.idempotencyKey, batch, clock.now())
     const slices = slicesOf(batch, options.idempotencyKey)
     let before: Promise<unknown> | undefined
