@@ -1,6 +1,6 @@
 /**
- * What is masked unless it is switched off (docs/rules/default-masks.md). Those of the first row look at names of keys,
- * those below at how a secret itself looks.
+ * What is masked unless it is switched off (docs/rules/default-masks.md): by the names of keys, then by where a secret
+ * stands, then by how it looks.
  */
 export const DEFAULT_MASKS = [
   'secret/authorization',
@@ -41,7 +41,7 @@ export interface Hit {
   readonly rule: DefaultMask
 }
 
-/** Says nothing of what was there, not even how long it was, and needs no escape in JSON, URLs in it aside. */
+/** Says nothing of what was there, not even how long it was, and needs no escape in JSON, however deep. */
 export function maskOf(rule: DefaultMask): string {
   return `[masked ${rule}]`
 }
@@ -69,6 +69,7 @@ const WORDS = new Set([
   '[filtered]',
   '<secret>',
   '<hidden>',
+  // What a blank cuts off a mask of ours.
   '[masked',
 ])
 
