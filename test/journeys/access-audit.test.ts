@@ -87,7 +87,7 @@ test('the configuration takes a control plane’s file and a watch, and refuses 
   expect(load('accessAudits: { watch: { kubeconfig: prod.yaml } }').accessAudits).toEqual({
     watch: { kubeconfig: join(folder, 'prod.yaml') },
   })
-  expect(() => load('accessAudits: { watch: { inCluster: true }, wacht: 1 }')).toThrow('did you mean watch?')
+  expect(() => load('accessAudits: { watch: { inCluster: true }, wacth: 1 }')).toThrow('did you mean watch?')
   expect(() => load('accessAudits: { watch: { inCluster: false } }')).toThrow('a watch is { kubeconfig: FILE')
 
   writeFileSync(join(folder, 'kuma-cp.yaml'), 'kmesh:\n  access:\n    audit: {skipDefaultType: []}\n')
