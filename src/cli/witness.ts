@@ -51,8 +51,9 @@ function initCommand(io: Io): Command {
   return new Command('init')
     .description('make a witness: its key, and the empty book of what it signed; prints its verifier key')
     .requiredOption('--name <name>', 'of the witness, like witness.example.org/w1; fixed for ever')
-    .option('--data <dir>', 'its folder', DEFAULT_DATA)
-    .action(async ({ name, data }: { name: string; data: string }) => {
+    .action(async ({ name }: { name: string }, command: Command) => {
+      // The option of the command above, wherever it stands.
+      const { data } = command.optsWithGlobals<{ data: string }>()
       const vkey = await initWitness(data, name)
       io.err(`made ${data}: back up its key, never its book\n`)
       await print(io, `${vkey}\n`)

@@ -121,7 +121,7 @@ test('a copy from before is refused, and goes on as new logs when told to', asyn
       .toSorted(),
   ).toEqual(['default', 'root', 'whodid'])
   const told = await recovered.find('source:_log action:recovery', 2)
-  expect(told.map(({ whodid }) => whodid?.log).toSorted()).toEqual([
+  expect(told.map(({ whodid }) => whodid?.log ?? '').toSorted()).toEqual([
     expect.stringMatching(/default\/.*\.2$/),
     expect.stringMatching(/whodid\/.*\.2$/),
   ])
