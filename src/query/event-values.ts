@@ -30,8 +30,11 @@ const NONE: readonly unknown[] = []
 
 function valuesBelow(items: readonly unknown[], segments: readonly { readonly name: string }[]): readonly unknown[] {
   let found = items
-  for (const { name } of segments)
-    found = found.flatMap((value) => (isObject(value) && Object.hasOwn(value, name) ? spread(value[name]) : []))
+  for (const { name } of segments) {
+    const below: unknown[] = []
+    for (const value of found) if (isObject(value) && Object.hasOwn(value, name)) spreadInto(below, value[name])
+    found = below
+  }
   return found
 }
 
@@ -49,7 +52,22 @@ export function textOf(value: unknown): string | undefined {
 
 function spread(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) return isThere(value) ? [value] : NONE
-  return value.flat(1).filter((item) => isThere(item) && !Array.isArray(item))
+  const items: unknown[] = []
+  spreadInto(items, value)
+  return items
+}
+
+function spreadInto(into: unknown[], value: unknown): void {
+  if (!Array.isArray(value)) {
+    if (isThere(value)) into.push(value)
+    return
+  }
+  // Any list: what is in it is looked at one by one.
+  for (const item of value as readonly unknown[]) {
+    if (!Array.isArray(item)) {
+      if (isThere(item)) into.push(item)
+    } else for (const inner of item as readonly unknown[]) if (isThere(inner) && !Array.isArray(inner)) into.push(inner)
+  }
 }
 
 function isThere(value: unknown): boolean {

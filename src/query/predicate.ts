@@ -24,9 +24,11 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, r
     case 'all':
       return () => true
     case 'and': {
-      const parts = query.parts.map((part) => predicate(part, hidden, read))
+      const parts = query.parts
+        .map((part) => ({ passes: predicate(part, hidden, read), cost: costOf(part) }))
+        .toSorted((a, b) => a.cost - b.cost)
       return (event) => {
-        for (const part of parts) if (!part(event)) return false
+        for (const { passes } of parts) if (!passes(event)) return false
         return true
       }
     }
@@ -48,6 +50,25 @@ export function predicate(query: Query, hidden: HiddenFields = NOTHING_HIDDEN, r
       const at = query.atMs * 1000
       return query.edge === 'since' ? (event) => eventTime(event) >= at : (event) => eventTime(event) < at
     }
+  }
+}
+
+/** What is quickly told is asked first: of all parts that must hold, mostly one does not. */
+function costOf(query: Query): number {
+  switch (query.kind) {
+    case 'and':
+    case 'or':
+      return query.parts.reduce((sum, part) => sum + costOf(part), 0)
+    case 'not':
+      return costOf(query.part)
+    case 'field':
+      return query.tests.reduce((sum, test) => sum + (test.kind === 'pattern' ? 4 : 1), 0)
+    case 'text':
+      return 100
+    case 'all':
+    case 'has':
+    case 'time':
+      return 1
   }
 }
 

@@ -55,7 +55,8 @@ interface Table {
   readonly texts: Values
   readonly whole: Map<string, number[]>
   readonly prefixes: Map<string, number[]>
-  readonly prefixLengths: Set<number>
+  /** Lengths of prefixes by their first character: most texts begin with none of them. */
+  readonly prefixLengths: Map<number, Set<number>>
 }
 
 /** By how many queries a value is named: what many name says little about each of them. */
@@ -149,14 +150,17 @@ function addWant(tables: Map<string, Table>, want: Want, n: number, read: ReadPa
   let table = tables.get(key)
   if (table === undefined) {
     const texts = read(want.path, want.as)
-    table = { texts, whole: new Map(), prefixes: new Map(), prefixLengths: new Set() }
+    table = { texts, whole: new Map(), prefixes: new Map(), prefixLengths: new Map() }
     tables.set(key, table)
   }
   const into = want.isPrefix ? table.prefixes : table.whole
   const rules = into.get(want.text) ?? []
   if (rules.at(-1) !== n) rules.push(n)
   into.set(want.text, rules)
-  if (want.isPrefix) table.prefixLengths.add(want.text.length)
+  if (!want.isPrefix) return
+  const first = want.text.charCodeAt(0)
+  const lengths = table.prefixLengths.get(first) ?? new Set()
+  table.prefixLengths.set(first, lengths.add(want.text.length))
 }
 
 function lookUp(table: Table, event: AuditEvent, into: Bits): void {
@@ -166,8 +170,9 @@ function lookUp(table: Table, event: AuditEvent, into: Bits): void {
   for (const text of distinct) {
     if (typeof text !== 'string') continue
     setAll(into, table.whole.get(text))
-    for (const length of table.prefixLengths)
-      if (length <= text.length) setAll(into, table.prefixes.get(text.slice(0, length)))
+    const lengths = table.prefixLengths.size === 0 ? undefined : table.prefixLengths.get(text.charCodeAt(0))
+    if (lengths === undefined) continue
+    for (const length of lengths) if (length <= text.length) setAll(into, table.prefixes.get(text.slice(0, length)))
   }
 }
 
