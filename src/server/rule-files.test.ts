@@ -54,6 +54,25 @@ test('rules of all places make one set, and each says where it stands', () => {
   })
 })
 
+test('data policies of Flex become masks at read, and what they cannot be here is said', () => {
+  const policies = [
+    'policies:',
+    '  - name: Credit Card',
+    "    resources: [['cluster', '*', 'topic', 'tx', 'value']]",
+    '    redaction: ShowLast4',
+    '    type: non-scalar',
+    '    fields: [pan]',
+  ].join('\n')
+  const { rules } = load({ 'whodid.yaml': 'include: { flex: data.yaml }', 'data.yaml': policies })
+  expect(rules?.rules.set.expressions).toMatchObject([{ name: 'flex-credit-card', mask: { at: 'read' } }])
+  expect(rules?.rules.warnings).toMatchObject([expect.stringContaining('policies.0.resources.0: a mask at read knows')])
+
+  const wrong = policies.replace('ShowLast4', 'ShowLst4')
+  expect(() => load({ 'whodid.yaml': 'include: { flex: data.yaml }', 'data.yaml': wrong })).toThrow(
+    /data\.yaml:4:5: .*did you mean ShowLast4\?/,
+  )
+})
+
 test('a folder that is mounted from a ConfigMap is read once, through its links', () => {
   const folder = aFolder({ 'whodid.yaml': 'resources: ./res\n', 'res/..data_1/prod.yaml': POLICY })
   symlinkSync('..data_1', join(folder, 'res/..data'))
@@ -63,10 +82,7 @@ test('a folder that is mounted from a ConfigMap is read once, through its links'
 })
 
 test.each([
-  [
-    'rules: [{ name: a, match: "actoin:x", drop: true }]',
-    /whodid\.yaml:1:20: .*rules\.0\.match/,
-  ],
+  ['rules: [{ name: a, match: "actoin:x", drop: true }]', /whodid\.yaml:1:27: .*rules\.0\.match/],
   ['rules: [{ name: a }]', /whodid\.yaml:1:9: .*does nothing/],
   ['rule: []', /whodid\.yaml:1:7: .*did you mean rules/],
   ['resources: ./nowhere', /cannot read the folder .*nowhere/],
