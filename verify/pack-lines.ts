@@ -1,4 +1,4 @@
-import { fromBase64Url } from './base64.ts'
+import { fromBase64Url, toBase64Url } from './base64.ts'
 import type { Block } from './blocks.ts'
 import { BLOCKS } from './blocks.ts'
 import { isBlock, type ErasureProof, type ErasedBlock } from './erasure.ts'
@@ -59,6 +59,11 @@ export function parseErasureLine(text: string): ErasureLine {
   if (typeof where !== 'string' || !isCount(place)) throw bad('its record is no leaf')
   if (!isCount(at) || !Array.isArray(path) || path.length > 63) throw bad('its path is none')
   return { log, index, block, record: { log: where, index: place }, at, path: path.map((each) => hashOf(each)) }
+}
+
+/** The line with its line feed, as `parseErasureLine` reads it. */
+export function formatErasureLine({ log, index, block, record, at, path }: ErasureLine): string {
+  return `${JSON.stringify({ log, index, block, record, at, path: path.map(toBase64Url) })}\n`
 }
 
 /** Lines of a member, each of which ends in a line feed. Throws VerifyError `malformed`. */

@@ -1,5 +1,6 @@
 import type { TlsOptions } from 'node:tls'
 
+import type { ErasureLine } from '../../verify/index.ts'
 import type { LogInfo, SourceAnswer, WitnessAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { RuleCheck } from '../domain/rule-answers.ts'
@@ -107,6 +108,8 @@ export interface EvidenceDeps {
   /** The configured tlog-policy; undefined: no witness is asked for. */
   policy(): string | undefined
   readonly approvals: 'single' | 'two'
+  /** Blocks of leaves from..to of a log that were erased, each with the proof of its record. Left out: nothing ever was. */
+  erasures?(log: string, from: number, to: number): Promise<readonly ErasureLine[]>
 }
 
 interface InclusionProof {

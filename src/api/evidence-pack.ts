@@ -1,7 +1,9 @@
 import {
   PACK_FORMAT,
   type PackManifest,
+  type ErasureLine,
   formatBlocksLine,
+  formatErasureLine,
   formatProof,
   parseCheckpoint,
   parseNote,
@@ -16,7 +18,7 @@ import type { Commit, LogMatches, Run, SealedAnswer } from '../store/reads.ts'
 import { disclosedBlocks } from '../store/veil.ts'
 import type { ApiDeps } from './deps.ts'
 import { commitWith } from './event-proof.ts'
-import { type LeafRange, type PackedLog, runsOf, wholeRanges } from './evidence-range.ts'
+import { type LeafRange, type PackedLog, runsOf, wholeRanges, withRecords } from './evidence-range.ts'
 import { readmeOf } from './evidence-readme.ts'
 import type { JobWorkbench } from './jobs.ts'
 import { type LogReader, createLogReader } from './log-reader.ts'
@@ -38,7 +40,8 @@ type WriterDeps = Pick<ApiDeps, 'reads' | 'ledger' | 'subjectKeys' | 'info' | 'c
 const HIDDEN = 'since fields in it are hidden from who made this pack'
 /** A selection has two proofs for each leaf that stands alone. */
 const MOST_SELECTED = 10_000
-const PAGE = 500
+/** Each page is looked for anew, and holds up others while its hashes are made: neither too few nor too many. */
+const PAGE = 2000
 
 /** Writes an evidence pack (docs/ledger.md, Evidence pack). Reads only what its maker may see. */
 export async function writeEvidencePack(
@@ -52,10 +55,15 @@ export async function writeEvidencePack(
   const readers = await openLogs(deps, found, signal)
   const commit = commitWith(deps.subjectKeys)
   const parts = { deps, request, visibility, commit, signal }
-  const logs =
+  const asked =
     request.kind === 'range'
       ? await wholeRanges(deps.reads, request.run, found, described(deps, readers), visibility, signal)
       : await selected(parts, found)
+  const erased = await erasuresIn(deps, asked)
+  const logs = withRecords(
+    asked,
+    erased.map(({ record }) => record),
+  )
   const page = await deps.evidence.page()
   const file = await createPackFile(bench.files, bench.path, Math.floor(request.createdAt / 1000))
   try {
@@ -64,6 +72,7 @@ export async function writeEvidencePack(
     const total = logs.reduce((sum, { events }) => sum + events, 0)
     const told = { done: 0, total, rules: new Set<string>() }
     for (const log of logs) await addLog(parts, file, log, readerOf(readers, log.origin), told, bench.tell)
+    if (erased.length > 0) await file.add('erasures.jsonl', erased.map(formatErasureLine).join(''))
     for (const hash of told.rules) await addRules(deps, file, hash)
     if (page !== undefined) await file.add('verify.html', page)
     const manifest = `${JSON.stringify(manifestOf(deps, request, visibility, logs, file), undefined, 1)}\n`
@@ -145,6 +154,15 @@ async function selected(parts: Parts, found: readonly LogMatches[]): Promise<rea
   return logs
 }
 
+/** What was erased of the leaves that are taken. */
+async function erasuresIn({ evidence }: WriterDeps, logs: readonly PackedLog[]): Promise<readonly ErasureLine[]> {
+  const found: ErasureLine[] = []
+  for (const { origin, ranges } of logs) {
+    for (const { from, to } of ranges) found.push(...((await evidence.erasures?.(origin, from, to)) ?? []))
+  }
+  return found
+}
+
 interface Told {
   done: number
   readonly total: number
@@ -186,10 +204,13 @@ async function* blockLines(
   const [first, last] = [ranges[0], ranges.at(-1)]
   if (first === undefined || last === undefined) return
   const whole = { from: first.from, to: last.to }
-  const own = parts.request.kind === 'range' ? rowsOf(parts, origin, whole, 'own leaves') : nothing()
-  const lines = merged(rowsOf(parts, origin, whole, parts.request.run), own)
+  const lines = merged(rowsOf(parts, origin, whole, parts.request.run), rowsOf(parts, origin, whole, 'own leaves'))
   let batch: string[] = []
+  let at = 0
   for await (const { row, isOwn } of lines) {
+    while ((ranges[at]?.to ?? Infinity) <= row.index) at += 1
+    // Between stretches: what the log says of itself there is not asked for.
+    if (row.index < (ranges[at]?.from ?? Infinity)) continue
     if (isOwn) noteRules(row, told.rules)
     else told.done += 1
     batch.push(formatBlocksLine(isOwn ? row : { ...row, blocks: shownOf(row, parts.request) }))
@@ -219,11 +240,6 @@ async function* rowsOf(
     yield* page.rows
     from = page.next
   }
-}
-
-/** A selection has no leaves of the log's own. */
-async function* nothing(): AsyncGenerator<SealedAnswer, void> {
-  yield* []
 }
 
 /** Two rows of leaves as one, by index. A leaf that is in both, because the query names it, comes once. */

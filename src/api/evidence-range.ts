@@ -66,6 +66,33 @@ function isEdge(action: string): boolean {
   return action === 'heartbeat' || action === 'log.closed'
 }
 
+/**
+ * The same logs with the leaves that record erasures, each alone where it lies outside of what is taken: also of logs
+ * that have nothing else in the pack.
+ */
+export function withRecords(
+  logs: readonly PackedLog[],
+  records: readonly { readonly log: string; readonly index: number }[],
+): readonly PackedLog[] {
+  const all = new Map(logs.map((log) => [log.origin, log]))
+  for (const { log, index } of records) {
+    const { ranges, events } = all.get(log) ?? { ranges: [], events: 0 }
+    all.set(log, { origin: log, ranges: joined([...ranges, { from: index, to: index + 1 }]), events })
+  }
+  return [...all.values()]
+}
+
+/** In order, and those that touch as one. */
+function joined(ranges: readonly LeafRange[]): readonly LeafRange[] {
+  const made: { from: number; to: number }[] = []
+  for (const { from, to } of ranges.toSorted((a, b) => a.from - b.from)) {
+    const last = made.at(-1)
+    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to)
+    else made.push({ from, to })
+  }
+  return made
+}
+
 /** Runs of neighbours among leaves that stand alone. */
 export function runsOf(indexes: readonly number[]): readonly LeafRange[] {
   const runs: { from: number; to: number }[] = []

@@ -51,11 +51,13 @@ async function createPack(server: ServerAddress, options: CreateOptions, io: Io)
   }
   const asked = { method: 'POST', path: '/v1/evidence', body, signal: io.signal }
   let job = await callJson<JobAnswer>(server, asked)
-  let shown = ''
+  let tenths = 0
   while (job.state === 'running') {
     const { done, total } = job
-    if (total > 0 && shown !== `${done}`) io.err(`${done} of ${total} events\n`)
-    shown = `${done}`
+    // A line for each tenth: stderr may be a file.
+    const reached = total === 0 ? 0 : Math.floor((10 * done) / total)
+    if (reached > tenths) io.err(`${done} of ${total} events\n`)
+    tenths = reached
     await pause(systemClock, LOOK_MS, io.signal)
     io.signal.throwIfAborted()
     job = await callJson<JobAnswer>(server, { path: `/v1/evidence/${job.id}`, signal: io.signal })
