@@ -40,7 +40,7 @@ export interface CheckedRule {
   readonly shadow: number
 }
 
-export interface CheckedSource {
+interface CheckedSource {
   readonly source: string
   /** By the rules of now. */
   readonly kept: number

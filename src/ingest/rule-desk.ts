@@ -34,7 +34,7 @@ export interface RuleDeskDeps {
 }
 
 /** Why files are not in force. */
-export interface RuleFault {
+interface RuleFault {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly message: string
@@ -42,7 +42,7 @@ export interface RuleFault {
   readonly faults: readonly { readonly path: string; readonly message: string }[]
 }
 
-export interface RuleStatus {
+interface RuleStatus {
   readonly layers: RuleLayers
   readonly set: RuleSet
   readonly version: RuleVersion

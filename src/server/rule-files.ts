@@ -13,7 +13,7 @@ import { placedIn, plainOf } from '../rules/yaml-documents.ts'
 import { noResources, readFolder, readResourceFile, readText, type Resources } from './resources.ts'
 
 /** What the configuration says of rules; paths are absolute. */
-export interface RuleConfig {
+interface RuleConfig {
   readonly rules?: readonly ExpressionRule[]
   readonly resources?: string
   readonly excludedCategories?: readonly string[]
@@ -22,7 +22,7 @@ export interface RuleConfig {
 }
 
 /** Files of other systems that hold rules among other things. */
-export interface RuleInclude {
+interface RuleInclude {
   /** The configuration of a control plane of Kong Mesh: its `access.audit`. */
   readonly kmesh?: string
   /** A flags file of EngFlow: its `--audit_log_excluded_categories`. */
