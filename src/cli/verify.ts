@@ -139,10 +139,10 @@ async function verifyOne(log: NamedLog, io: Io, witnessed?: Witnessed): Promise<
     const earlier = witnessed?.headsOf(log.origin) ?? new Map<number, Uint8Array>()
     const { checkpoint, entries } = await lastOf(verifyLog(NODE_CRYPTO, { ...log, earlier }))
     const root = toBase64(checkpoint.root)
-    const inRoot = witnessed === undefined ? '' : `, ${witnessed.sizeOf(log.origin)} in the root log`
+    const inRoot = witnessed === undefined ? '' : `  ${witnessed.sizeOf(log.origin)} in the root log`
     const by = policy === undefined ? '' : `  witnessed by ${seenBy(policy, checkpoint)}`
     const key = escapeTerminal(log.vkey)
-    await print(io, `${green('ok')}    ${origin}  ${entries} entries${inRoot}  root ${root}  key ${key}${by}\n`)
+    await print(io, `${green('ok')}    ${origin}  ${entries} entries  root ${root}  key ${key}${inRoot}${by}\n`)
     return true
   } catch (error) {
     // A part that cannot be had is as bad as a wrong one.

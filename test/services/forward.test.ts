@@ -128,7 +128,7 @@ function markerOf(event: AuditEvent): string {
 async function numbersOf(api: ApiClient, source: string): Promise<ReadonlyMap<number, readonly number[]>> {
   const numbers = new Map<number, number[]>()
   const { logs } = await api.json<{ logs: readonly LogInfo[] }>('/log')
-  for (const { origin } of logs) {
+  for (const { origin } of logs.filter(({ stream }) => stream !== 'root')) {
     for (const leaf of await leavesOf(api, origin)) {
       const { s, e, n } = parseLeaf(Buffer.from(leaf).toString())
       if (s !== source || e === undefined || n === undefined) continue
