@@ -8,7 +8,7 @@ import { parseLeaf } from '../../verify/leaf.ts'
 import { formatProof } from '../../verify/proof.ts'
 import type { ProofAnswer, RootProof } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
-import { BLOCK_NAMES } from '../domain/sealed.ts'
+import { BLOCK_NAMES, type BlockName, type SealedEvent } from '../domain/sealed.ts'
 import type { Commit } from '../store/reads.ts'
 import { closedSignal } from './closed.ts'
 import type { ApiDeps } from './deps.ts'
@@ -60,7 +60,7 @@ export function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
     const id = parseLeaf(event.leaf).id
     return BLOCK_NAMES.map((name, b) => {
       const json = event.blocks[b]
-      if (json === undefined) return { salt: '', commitment: NO_BLOCK }
+      if (json === undefined) return { salt: '', commitment: keptHash(event, name) ?? NO_BLOCK }
       const key = keys.get(name === 'target' ? event.targetKey : event.actorKey)
       if (key === undefined) throw new AuditError('damaged', `the subject key of an event in ${event.log} is missing`)
       const salt = blockSalt(sha256, key, Buffer.from(id, 'base64url'), b)
@@ -68,6 +68,11 @@ export function commitWith(subjectKeys: ApiDeps['subjectKeys']): Commit {
       return { salt: Buffer.from(salt).toString('base64url'), commitment }
     })
   }
+}
+
+/** Of an erased block its hash is left. */
+function keptHash({ erased = [] }: SealedEvent, block: BlockName): string | undefined {
+  return erased.find(({ kept }) => kept[block] !== undefined)?.kept[block]
 }
 
 /** 32 zero bytes stand for a block that is not there. */

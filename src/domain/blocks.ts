@@ -26,6 +26,7 @@ export interface Standing {
   readonly stream: string
   readonly conflict?: boolean
   readonly duplicateOf?: string
+  readonly erased?: readonly { readonly blocks: readonly string[]; readonly at: string; readonly request: string }[]
 }
 
 const LEAF_WORD = /^[a-z0-9][a-z0-9._:-]{0,63}$/
@@ -99,6 +100,7 @@ export function mergeEvent(leaf: LeafHeader, blocks: Blocks, standing: Standing)
     ...(isImported(leaf) && { imported: true }),
     ...(standing.conflict === true && { conflict: true }),
     ...(standing.duplicateOf !== undefined && { duplicate_of: standing.duplicateOf }),
+    ...(standing.erased !== undefined && { erased: standing.erased }),
   }
   return { '@timestamp': happened, event, ...(user && { user }), ...place, ...rest, whodid }
 }

@@ -149,6 +149,8 @@ interface Whodid {
   readonly imported?: boolean
   readonly conflict?: boolean
   readonly duplicate_of?: string
+  /** What was erased of it, when, and for which request. No field of queries. */
+  readonly erased?: readonly { readonly blocks: readonly string[]; readonly at: string; readonly request: string }[]
 }
 
 /**

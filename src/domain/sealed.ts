@@ -29,6 +29,20 @@ export interface SealedEvent {
   readonly targetKey: number
   /** The same id was stored before with other content. */
   readonly conflict: boolean
+  /** What erasures took from it, oldest first. Left out: nothing. */
+  readonly erased?: readonly ErasedPart[]
+}
+
+/** Blocks that one erasure took from an event, whose hashes are kept in their place (docs/ledger.md, Erasure). */
+export interface ErasedPart {
+  /** Of the erasure. */
+  readonly id: string
+  /** RFC 3339. */
+  readonly at: string
+  /** Reference of the request. */
+  readonly request: string
+  /** B of each of these blocks, base64url. */
+  readonly kept: Readonly<Partial<Record<BlockName, string>>>
 }
 
 /** Where an event stands in the ledger. */

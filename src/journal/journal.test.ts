@@ -195,6 +195,26 @@ test.each(['no', 'half', 'yes'] as const)(
 /** Changes that opening a new journal makes: the folder, and the file twice in six steps. Then come write, sync, write … */
 const AFTER_OPENING = 13
 
+test('begins a new file when told to, so that what was before it can go', async () => {
+  const files = aDisk()
+  const journal = await open(files)
+  await fill(journal, [1, 1])
+  journal.roll()
+  expect(journal.newestFrame).toBe(1)
+  await fill(journal, [1])
+  expect([journal.oldestFrame, journal.newestFrame]).toEqual([1, 3])
+  await fill(journal, [1])
+  expect(journal.newestFrame).toBe(3)
+
+  await journal.trim(4, 2000)
+
+  expect(await texts(journal.read(1))).toEqual(['3: 3+1 payload-1', '4: 4+1 payload-1'])
+  await journal.close()
+  const again = await open(files)
+  expect([again.oldestFrame, again.newestFrame]).toEqual([3, 3])
+  await again.close()
+})
+
 test('once a sync failed it never writes again, and says so to all who wait', async () => {
   const files = aDisk()
   const journal = await open(faultyFiles(files, { at: AFTER_OPENING + 4, applied: 'no' }))

@@ -12,6 +12,9 @@ import type { Writer, WriterOptions } from './writer.ts'
 export interface Journal extends Writer {
   /** First feed number that is still here. */
   readonly oldestFeed: number
+  /** First frames of the oldest and of the newest file. */
+  readonly oldestFrame: number
+  readonly newestFrame: number
   /** Bytes of all files. */
   readonly sizeBytes: number
   /**
@@ -110,6 +113,12 @@ function createJournal({ files, folder }: JournalOptions, list: JournalFile[], w
   const reading: Omit<Journal, keyof Writer> = {
     get oldestFeed() {
       return oldest(list).firstFeed
+    },
+    get oldestFrame() {
+      return oldest(list).firstFrame
+    },
+    get newestFrame() {
+      return newest(list).firstFrame
     },
     get sizeBytes() {
       return list.reduce((sum, each) => sum + each.durableBytes, 0)

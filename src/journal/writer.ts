@@ -26,6 +26,8 @@ export interface Writer {
   append(payload: readonly Uint8Array[], events: number): Appended
   /** Calls back with the frames of each group that became durable, in order. Returns a function that ends it. */
   onDurable(call: (frames: readonly Frame[]) => void): () => void
+  /** What is appended from now on goes to a new file, so that the last one can be trimmed. */
+  roll(): void
   /** Writes what was appended, then closes. */
   close(): Promise<void>
 }
@@ -66,6 +68,8 @@ export function createWriter(options: WriterOptions, list: JournalFile[], start:
   let waitingBytes = 0
   let writing: Promise<void> | undefined
   let refusal: AuditError | undefined
+  /** Frames from this one on are for a new file. */
+  let rollAt = 0
 
   function append(payload: readonly Uint8Array[], events: number): Appended {
     if (refusal) throw refusal
@@ -122,7 +126,9 @@ export function createWriter(options: WriterOptions, list: JournalFile[], start:
     const [first] = group
     if (!last || !first) throw new AuditError('internal', 'a journal has at least one file, a group one frame')
     const isEmpty = last.durableBytes === last.headerBytes
-    if (isEmpty || last.durableBytes + bytes <= fileBytes) return last
+    // A group may begin before that and end behind it: then the next one begins the file.
+    const isRolled = last.firstFrame < rollAt && first.frame >= rollAt
+    if (isEmpty || (!isRolled && last.durableBytes + bytes <= fileBytes)) return last
     const begin = { firstFrame: first.frame, firstFeed: first.firstFeed, createdMs: clock.now() }
     const next = await createJournalFile(files, folder, install, begin)
     // A crash from here on leaves a file without frames, which is a good last file.
@@ -179,6 +185,9 @@ export function createWriter(options: WriterOptions, list: JournalFile[], start:
     onDurable(call) {
       listeners.add(call)
       return () => listeners.delete(call)
+    },
+    roll() {
+      rollAt = nextFrame
     },
     async close() {
       refusal ??= new AuditError('io_failed', `the journal in ${folder} is closed`)

@@ -20,6 +20,17 @@ export interface SubjectKeys {
   existing(log: string, identity: string): SubjectKey | undefined
   /** Keys by id; one that was destroyed is missing. */
   find(ids: readonly number[]): ReadonlyMap<number, Uint8Array>
+  /** What these keys' identities are called; one that is not known is missing. */
+  identitiesOf(ids: readonly number[]): ReadonlyMap<number, string>
+  /**
+   * Takes the keys of these identities out of use, in every log, under a mark: their next event gets a new one. Durable
+   * when it returns.
+   */
+  retire(identities: readonly string[], mark: string): void
+  /** Ids of the keys that were taken out of use under that mark and are still there. */
+  retired(mark: string): readonly number[]
+  /** Nobody can open or check a block that such a key salts any more. Overwritten on the disk when it returns. */
+  destroy(ids: readonly number[]): void
   close(): void
 }
 
@@ -84,6 +95,10 @@ function subjectKeys(database: DatabaseSync): SubjectKeys {
   const select = database.prepare('SELECT id, key FROM keys WHERE log = ? AND identity = ?')
   const selectById = database.prepare('SELECT key FROM keys WHERE id = ?')
   const insert = database.prepare('INSERT INTO keys (log, identity, key) VALUES (?, ?, ?)')
+  const selectIdentity = database.prepare('SELECT identity FROM keys WHERE id = ?')
+  const selectRetired = database.prepare('SELECT id FROM keys WHERE substr(identity, 1, ?) = ? ORDER BY id')
+  const retire = database.prepare('UPDATE keys SET identity = ? || id WHERE identity = ?')
+  const remove = database.prepare('DELETE FROM keys WHERE id = ?')
   const cache = new Map<string, SubjectKey>()
 
   const remember = (name: string, key: SubjectKey): SubjectKey => {
@@ -133,9 +148,34 @@ function subjectKeys(database: DatabaseSync): SubjectKeys {
       }
       return keys
     },
+    identitiesOf(ids) {
+      const found = new Map<number, string>()
+      for (const id of ids) {
+        const row = selectIdentity.get(id)
+        if (row !== undefined) found.set(id, String(row['identity']))
+      }
+      return found
+    },
+    retire(identities, mark) {
+      inOneCommit(database, () => identities.forEach((identity) => retire.run(`${RETIRED}${mark}:`, identity)))
+      cache.clear()
+    },
+    retired(mark) {
+      const name = `${RETIRED}${mark}:`
+      return selectRetired.all(name.length, name).map((row) => Number(row['id']))
+    },
+    destroy(ids) {
+      inOneCommit(database, () => ids.forEach((id) => remove.run(id)))
+      cache.clear()
+      // Until then the write-ahead log keeps what was deleted.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    },
     close: () => database.close(),
   }
 }
+
+/** No identity begins with it: those are JSON lists, or `day:`. */
+const RETIRED = 'retired:'
 
 function keyOf(row: Record<string, unknown>): Uint8Array {
   // The column is a BLOB NOT NULL of a STRICT table.

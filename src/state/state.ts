@@ -8,6 +8,7 @@ import { type AdminLinks, createAdminLinks } from './admin-links.ts'
 import { type Approvals, createApprovals } from './approvals.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
+import { createErasures, type Erasures, ERASURES_SCHEMA } from './erasures.ts'
 import { createHourAccounts, type HourAccounts } from './hour-accounts.ts'
 import { type Install, readInstall, type Recovery, settleInstall, startGeneration } from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
@@ -29,6 +30,7 @@ export interface State {
   readonly approvals: Approvals
   readonly ruleVersions: RuleVersions
   readonly hourAccounts: HourAccounts
+  readonly erasures: Erasures
   /** Begins a new life of the node, after a recovery; gives the install as it is then. */
   recover(generation: number, recovery: Recovery): Install
   /** Releases the folder for the next process. */
@@ -66,6 +68,7 @@ export function openState(options: StateOptions): State {
       approvals: createApprovals(database),
       ruleVersions: createRuleVersions(database),
       hourAccounts: createHourAccounts(database),
+      erasures: createErasures(database),
       recover(generation, recovery) {
         startGeneration(database, generation, recovery)
         return readInstall(database) ?? install
@@ -136,6 +139,7 @@ const MIGRATIONS: readonly string[] = [
   `CREATE TABLE hour_accounts (
      source TEXT NOT NULL, hour INTEGER NOT NULL, accounting TEXT NOT NULL, PRIMARY KEY (source, hour)
    ) STRICT, WITHOUT ROWID;`,
+  ERASURES_SCHEMA,
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {

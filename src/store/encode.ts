@@ -209,7 +209,7 @@ function addPosition(to: Columns, event: SealedEvent): void {
   to.target.add(target)
   to.body.add(body)
   to.original.add(original)
-  to.erased.add('')
+  to.erased.add(event.erased === undefined ? '' : JSON.stringify(event.erased))
 }
 
 function addUser(to: Columns, user: Part): void {

@@ -96,5 +96,6 @@ function shownOf(row: StoredRow, shown: ReadonlySet<string>, commit: Commit): Se
       return json !== undefined && salt !== undefined && shown.has(block) ? [{ block, json, salt }] : []
     }),
     commitments: made.map(({ commitment }) => commitment),
+    ...(sealed.erased !== undefined && { erased: sealed.erased }),
   }
 }

@@ -1,6 +1,6 @@
 import type { DisclosedBlock, Summary } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
-import type { Position, SealedEvent } from '../domain/sealed.ts'
+import type { ErasedPart, Position, SealedEvent } from '../domain/sealed.ts'
 import type { Query } from '../query/ast.ts'
 import type { Visibility } from '../query/visibility.ts'
 
@@ -130,6 +130,8 @@ export interface SealedAnswer {
   readonly index: number
   readonly blocks: readonly DisclosedBlock[]
   readonly commitments: readonly string[]
+  /** What erasures took from it. */
+  readonly erased?: readonly ErasedPart[]
 }
 
 export interface LogMatches {

@@ -1,7 +1,7 @@
 import { mergeEvent } from '../domain/blocks.ts'
 import type { AuditEvent, Outcome } from '../domain/event.ts'
-import { parseOrigin } from '../domain/sealed.ts'
-import type { Blocks, SealedEvent } from '../domain/sealed.ts'
+import { BLOCK_NAMES, parseOrigin } from '../domain/sealed.ts'
+import type { Blocks, ErasedPart, SealedEvent } from '../domain/sealed.ts'
 
 /** A row as it is read back: what makes the sealed event and where it stands. */
 export interface StoredRow {
@@ -30,6 +30,8 @@ export interface StoredRow {
   readonly row_dup: string
   /** The first four blocks as they were sealed, where the row was read again; else none. */
   readonly row_sealed: readonly string[]
+  /** Its `ErasedPart`s as JSON; empty where nothing of it was erased. */
+  readonly row_erased: string
 }
 
 /** Selects a StoredRow. Names of its own: an alias would hide the column of the same name. */
@@ -37,7 +39,7 @@ export const STORED_ROW = `feed AS row_feed, log AS row_log, n AS row_n, toUnixT
   toUnixTimestamp64Milli(r) AS row_ms, base64URLEncode(id) AS row_id, base64URLEncode(c) AS row_c, source AS row_source,
   e AS row_e, sq AS row_sq, d AS row_d, y AS row_y, outcome AS row_outcome, leaf AS row_leaf, actor AS row_actor,
   place AS row_place, target AS row_target, body AS row_body, original AS row_original, akey AS row_akey,
-  tkey AS row_tkey, conflict AS row_conflict, dup AS row_dup, sealed AS row_sealed`
+  tkey AS row_tkey, conflict AS row_conflict, dup AS row_dup, sealed AS row_sealed, erased AS row_erased`
 
 /** The sealed event again: the leaf line byte for byte. */
 export function sealedOf(row: StoredRow): SealedEvent {
@@ -50,7 +52,13 @@ export function sealedOf(row: StoredRow): SealedEvent {
     actorKey: row.row_akey,
     targetKey: row.row_tkey,
     conflict: row.row_conflict === 1,
+    ...(row.row_erased !== '' && { erased: erasedOf(row) }),
   }
+}
+
+/** `encodeRows` wrote it. */
+function erasedOf({ row_erased: text }: StoredRow): readonly ErasedPart[] {
+  return JSON.parse(text) as readonly ErasedPart[]
 }
 
 /** The whole event, nothing hidden: as it was read last. */
@@ -62,6 +70,13 @@ export function eventOf(row: StoredRow): AuditEvent {
     stream: parseOrigin(log).stream,
     conflict: row.row_conflict === 1,
     ...(duplicateOf !== '' && { duplicateOf }),
+    ...(row.row_erased !== '' && {
+      erased: erasedOf(row).map(({ at, request, kept }) => ({
+        blocks: BLOCK_NAMES.filter((block) => kept[block] !== undefined),
+        at,
+        request,
+      })),
+    }),
   })
 }
 
