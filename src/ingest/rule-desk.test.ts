@@ -176,6 +176,19 @@ test('where the store does not answer, a change waits, and says that nobody know
   expect(outcome).toMatchObject({ reasons: ['what it would drop is not known: the engine is starting'] })
 })
 
+test('files that wait since the store did not answer are tried again at the next start', async () => {
+  const check = () => Promise.reject(new AuditError('engine_unavailable', 'the engine is starting'))
+  const first = aDesk({ check })
+  first.desk.start(files())
+  idOf(await first.desk.changeFiles(files('a')))
+  first.close()
+  const second = aDesk({ folder: first.folder })
+  onTestFinished(second.close)
+  second.desk.start(files('a'))
+  expect(await second.desk.changeFiles(files('a'))).toMatchObject({ kind: 'applied' })
+  expect(second.desk.status().waiting).toEqual([])
+})
+
 test('what makes a change wait: a large share, a whole source, our own trail, a default mask that is switched off', async () => {
   const kept = { kept: 10_000, dropped: 0, changed: 0 }
   const reasons = async (check: Partial<RuleCheck>, more: Partial<RuleSet> = {}) => {

@@ -17,7 +17,7 @@ import { NO_RULES, type RuleSet } from '../rules/rule-set.ts'
 import type { ApprovalRule, Approvals, Waiting } from '../state/approvals.ts'
 import type { RuleVersion, RuleVersions } from '../state/rule-versions.ts'
 import { BY_FILES, type RuleAct, type RuleActor, ruleEvent } from './rule-events.ts'
-import { reasonsToWait } from './rule-holding.ts'
+import { NOT_KNOWN, reasonsToWait } from './rule-holding.ts'
 import { hashOfRules, type RulesInForce } from './rules-in-force.ts'
 
 export interface RuleDeskDeps {
@@ -159,6 +159,11 @@ export function createRuleDesk(deps: RuleDeskDeps): RuleDesk {
     })
     if (found === undefined || (found.state !== 'waiting' && found.state !== 'refused')) return undefined
     const { reasons, changes } = detailsOf(found)
+    if (found.state === 'waiting' && reasons.some((each) => each.startsWith(NOT_KNOWN))) {
+      // The store did not answer then, or the server ended meanwhile: it may now.
+      approvals.refuse(found.id, OURSELVES, clock.now(), 'it is tried again')
+      return undefined
+    }
     const what = found.state === 'waiting' ? 'wait for a decision' : `were refused by ${found.decidedBy}`
     deps.log(`the rules of the files ${what} (${found.id}); those of before are in force`)
     return { kind: 'waiting', id: found.id, reasons, changes }

@@ -7,6 +7,9 @@ const LARGE_SHARE = 0.2
 /** A source of so many events that would give none any more is not changed in passing. */
 const LARGE_SOURCE = 1000
 
+/** How the reason begins of a change that could not be tried. */
+export const NOT_KNOWN = 'what it would drop is not known'
+
 /**
  * Why a change of rules must wait for somebody who confirms it, in words; nothing where it need not: it would drop a
  * large share of what is kept, a whole source or anything of our own trail, or it switches off a default mask. What
@@ -23,7 +26,7 @@ export async function reasonsToWait(
     return [...masks, ...reasonsOf(await deps.check(now, candidate))]
   } catch (error) {
     if (!(error instanceof AuditError)) throw error
-    return [...masks, `what it would drop is not known: ${error.message}`]
+    return [...masks, `${NOT_KNOWN}: ${error.message}`]
   }
 }
 
