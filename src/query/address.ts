@@ -5,8 +5,21 @@ export type AddressDigits = string
 
 /** Reads an IPv4 or IPv6 address. Undefined for anything else: short forms, octal numbers, zones. */
 export function parseAddress(text: string): AddressDigits | undefined {
+  const dotted = DOTTED.exec(text)
+  // Most addresses are such, and rules read one of every event: this is much faster than the library.
+  if (dotted !== null) return dottedDigits(dotted)
   const bytes = addressBytes(text)
   return bytes && digits(bytes)
+}
+
+const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const MAPPED = '00000000000000000000ffff'
+
+function dottedDigits([, a, b, c, d]: RegExpExecArray): AddressDigits | undefined {
+  const [first, second, third, fourth] = [HEX[Number(a)], HEX[Number(b)], HEX[Number(c)], HEX[Number(d)]]
+  if (first === undefined || second === undefined || third === undefined || fourth === undefined) return undefined
+  return MAPPED + first + second + third + fourth
 }
 
 /** First and last address of `10.0.0.0/8` or of a single address. Bits behind the prefix are ignored. */
