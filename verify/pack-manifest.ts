@@ -36,7 +36,7 @@ export interface PackLog {
   readonly events: number
 }
 
-export interface PackFile {
+interface PackFile {
   readonly name: string
   readonly size: number
   /** Hex. */

@@ -1,7 +1,7 @@
 import { VerifyError } from './errors.ts'
 
 /** What a pack is checked for, in the order in which it is told. */
-export const CHECKS = [
+const CHECKS = [
   'container',
   'members',
   'signature',

@@ -21,7 +21,7 @@ export interface PackedLog {
  * counted between two heartbeats is there in full.
  */
 export async function wholeRanges(
-  reads: Reads,
+  reads: Pick<Reads, 'ownLeaves'>,
   run: Run,
   found: readonly LogMatches[],
   logs: readonly { readonly origin: string; readonly stream: string; readonly size: number }[],
