@@ -65,3 +65,29 @@ test('a log has grown by what came since its last heartbeat', () => {
   logs.restore('acme/n1/a/2026-11', 7, false, 2)
   expect(logs.open).toMatchObject([{ next: 7, grown: 2 }])
 })
+
+test('after a recovery every new log carries the generation, and none of an earlier one goes on', () => {
+  const logs = new Logs({ install: 'acme', node: 'n1', generation: 2, periodOf: () => 'month' })
+  logs.restore('acme/n1/a/2026-11', 7, false)
+  logs.restore('acme/n1/b/2026-10', 5, true)
+  expect(logs.open).toEqual([])
+
+  const turn = logs.turn('a', NOVEMBER)
+  expect(turn.log.origin).toBe('acme/n1/a/2026-11.2')
+  expect(turn.close).toBeUndefined()
+  expect(logs.previous('a')).toEqual({ origin: 'acme/n1/a/2026-11', next: 7 })
+  expect(logs.turn('a', DECEMBER - 1)).toEqual({ log: turn.log })
+  expect(logs.turn('a', DECEMBER).log.origin).toBe('acme/n1/a/2026-12.2')
+  expect(logs.ended(DECEMBER)).toEqual([])
+})
+
+test('a log of this generation that is found at the start goes on, whatever is found after it', () => {
+  const logs = new Logs({ install: 'acme', node: 'n1', generation: 10, periodOf: () => 'day' })
+  logs.restore('acme/n1/a/2026-11-20.10', 3, false)
+  logs.restore('acme/n1/a/2026-11-20.9', 40, false)
+  logs.restore('acme/n1/a/2026-11-20', 50, false)
+  expect(logs.open.map(({ origin, next }) => [origin, next])).toEqual([['acme/n1/a/2026-11-20.10', 3]])
+  expect(logs.previous('a')).toEqual({ origin: 'acme/n1/a/2026-11-20.9', next: 40 })
+  expect(logs.ended(NOVEMBER)).toEqual([])
+  expect(logs.ended(NOVEMBER + DAY).map(({ origin }) => origin)).toEqual(['acme/n1/a/2026-11-20.10'])
+})

@@ -137,6 +137,8 @@ test('signs nothing while it is held, and everything once it is released', async
   await grow(ledger, ACCESS, 3)
   await ledger.enterRoot()
   expect(ledger.logs()).toEqual([])
+  // Whoever opens logs must know of it all the same, however long that takes.
+  expect((await open({ held: true })).known()).toEqual([{ origin: ACCESS, size: 3, closed: false }])
   ledger.release()
   await ledger.sign(() => 3)
   await ledger.enterRoot()

@@ -48,7 +48,7 @@ const TIMEOUT_MS = 10_000
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 60_000
 /** Without a quorum for so long an alarm is raised. */
-export const QUORUM_ALARM_MS = 600_000
+const QUORUM_ALARM_MS = 600_000
 
 /** Witnesses without an address cannot be asked and are left alone. */
 export function createWitnessRounds(deps: WitnessRoundsDeps): WitnessRounds {
