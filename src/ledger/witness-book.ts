@@ -10,7 +10,7 @@ export interface WitnessBook {
   close(): void
 }
 
-export interface SeenCheckpoint {
+interface SeenCheckpoint {
   readonly size: number
   readonly root: Uint8Array
   /** The checkpoint with the log's signature and ours. */
