@@ -61,8 +61,10 @@ export async function openPackedCheckpoint(
   const isNamed = policy.logs.some((each) => each.vkey === vkey)
   const own = judgeQuorum(policy, checkpoint.signers)
   const rootMember = `${folder}/root.tlog-proof`
-  if (!has(rootMember)) return { checkpoint, note, vkey, by: isNamed ? 'policy' : 'nobody', quorum: own }
-  const root = await openRoot(crypto, ownNote(note, key), textOf(read, rootMember), policy)
+  const root = has(rootMember)
+    ? await openRoot(crypto, ownNote(note, key), textOf(read, rootMember), policy)
+    : undefined
+  if (root === undefined) return { checkpoint, note, vkey, by: isNamed ? 'policy' : 'nobody', quorum: own }
   const quorum = { met: own.met || root.quorum.met, seenBy: [...own.seenBy, ...root.quorum.seenBy] }
   return { checkpoint, note, vkey, by: isNamed ? 'policy' : 'root', quorum, root: root.origin }
 }
@@ -117,16 +119,17 @@ export function ownNote(note: string, key: VerifierKey): string {
   })
 }
 
+/** Undefined: the policy knows no key of that root log, so it vouches for nothing. */
 async function openRoot(
   crypto: Crypto,
   entry: string,
   proofText: string,
   policy: TlogPolicy,
-): Promise<{ origin: string; quorum: QuorumJudgement }> {
+): Promise<{ origin: string; quorum: QuorumJudgement } | undefined> {
   const proof = parseProof(proofText)
   const name = parseNote(proof.checkpoint).text.split('\n', 1)[0] ?? ''
   const key = policy.logs.find((each) => each.key.name === name)?.key
-  if (key === undefined) throw new VerifyError('not_signed', `the policy names no key of the root log ${name}`)
+  if (key === undefined) return undefined
   const witnesses = policy.witnesses.map((each) => each.key)
   const checkpoint = await openCheckpoint(crypto, proof.checkpoint, key, witnesses)
   const hash = leafHash(crypto.sha256, new TextEncoder().encode(entry))
