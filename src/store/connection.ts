@@ -15,6 +15,8 @@ export interface Connection {
   readonly database: string
   /** A reader's SELECT. Errors as `Reads` names them. Rows are what the statement selects: `Row` is its promise. */
   select<Row>(sql: string, values: Values, signal?: AbortSignal): Promise<Selected<Row>>
+  /** A reader's SELECT, unread: a line of JSON for each row. Errors as of `select`. */
+  lines(sql: string, values: Values, signal?: AbortSignal): Promise<string>
   /** A writer's SELECT. Waits for the engine as long as it takes. */
   ask<Row>(sql: string, values: Values, signal?: AbortSignal): Promise<readonly Row[]>
   /** A writer's statement without an answer. Waits for the engine as long as it takes. */
@@ -80,6 +82,15 @@ export function createConnection(target: Target, database: string): Connection {
         return { rows: data, rowsRead: statistics?.rows_read ?? 0 }
       })
     },
+    async lines(sql, values, signal) {
+      await inTime(whenReady, signal)
+      return translated(signal, async () => {
+        const settings = 'url' in target ? { clickhouse_settings: REMOTE_READ_SETTINGS } : {}
+        const query = { query: sql, query_params: { ...values }, format: 'JSONEachRow' as const, ...settings }
+        const answer = await reader.query({ ...query, ...(signal && { abort_signal: signal }) })
+        return answer.text()
+      })
+    },
     async ask<Row>(sql: string, values: Values, signal?: AbortSignal) {
       await whenReady(signal)
       const clickhouse_settings = { output_format_json_quote_64bit_integers: 0 as const }
@@ -128,6 +139,10 @@ export function gated(connection: Connection, ready: Promise<void>): Connection 
     async select<Row>(sql: string, values: Values, signal?: AbortSignal) {
       await inTime(whenReady, signal)
       return connection.select<Row>(sql, values, signal)
+    },
+    async lines(sql, values, signal) {
+      await inTime(whenReady, signal)
+      return connection.lines(sql, values, signal)
     },
     async ask<Row>(sql: string, values: Values, signal?: AbortSignal) {
       await whenReady(signal)

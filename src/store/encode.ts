@@ -44,7 +44,20 @@ export function encodeColumns(events: readonly SealedEvent[], names: readonly st
   )
 }
 
-type Columns = ReturnType<typeof emptyColumns>
+/**
+ * What the typed columns of an event's row hold, by their names: texts, lists of texts, and numbers (times in
+ * microseconds, `r` in milliseconds). `bare`: as a row that the engine refused was stored, see `encodeBareRows`.
+ */
+export function columnValues(event: SealedEvent, bare?: 'bare'): ReadonlyMap<string, unknown> {
+  const values = new Map<string, unknown>()
+  const notes = EVENT_COLUMNS.map((name) => [name, { add: (value: unknown) => void values.set(name, value) }])
+  // Every column takes what its own kind takes, and keeps it.
+  addRow(Object.fromEntries(notes) as Columns, event, bare === undefined ? columnsOf(event) : NOTHING_KNOWN)
+  return values
+}
+
+type Made = ReturnType<typeof emptyColumns>
+type Columns = { readonly [Name in keyof Made]: Pick<Made[Name], 'add'> }
 
 /** In the order in which they are sent. */
 function emptyColumns(rows: number) {

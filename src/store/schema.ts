@@ -34,6 +34,7 @@ const MIGRATIONS: readonly ((database: string) => readonly string[])[] = [
   (database) => [createEvents(database)],
   (database) => [addState(database)],
   (database) => [addSealed(database)],
+  (database) => [addPlaces(database)],
 ]
 
 // LowCardinality for words that repeat; its codec is written out, else its indexes are LZ4. Small granules and blocks:
@@ -86,4 +87,9 @@ function addState(database: string): string {
 // Of a row that was read again: its first four blocks as they were sealed. Empty: they stand in their own columns.
 function addSealed(database: string): string {
   return `ALTER TABLE ${database}.events ADD COLUMN IF NOT EXISTS sealed Array(String) CODEC(ZSTD(3))`
+}
+
+// Rows are found by their place in a log; parts that are there already get it as they are merged.
+function addPlaces(database: string): string {
+  return `ALTER TABLE ${database}.events ADD INDEX IF NOT EXISTS m_n n TYPE minmax GRANULARITY 1`
 }

@@ -4,10 +4,12 @@ import { createConnection, gated, Refused } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { startEngine } from './engine.ts'
 import type { EngineState } from './engine.ts'
+import { createErases, type Erases } from './erase.ts'
 import { createInserts, type Inserts } from './insert.ts'
 import { createReads } from './read.ts'
 import type { Reads } from './reads.ts'
 import { createRereads, type Rereads } from './reread.ts'
+import { createScrubReads, type ScrubReads } from './scrub-rows.ts'
 import { migrate } from './schema.ts'
 
 /** The derived store: columns over the sealed events, in the embedded engine or a ClickHouse server. */
@@ -17,6 +19,8 @@ export interface Store {
   readonly reads: Reads
   readonly inserts: Inserts
   readonly rereads: Rereads
+  readonly scrub: ScrubReads
+  readonly erases: Erases
   engine(): EngineState | { readonly kind: 'remote' }
   close(): Promise<void>
 }
@@ -55,6 +59,8 @@ export function openStore(options: StoreOptions): Store {
     reads: createReads(prepared),
     inserts: createInserts(prepared),
     rereads: createRereads(prepared),
+    scrub: createScrubReads(prepared),
+    erases: createErases(prepared),
     engine: () => engine?.state() ?? { kind: 'remote' },
     async close() {
       closing.abort(new AuditError('engine_unavailable', 'the store was closed'))
