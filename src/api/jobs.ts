@@ -15,6 +15,8 @@ export interface Jobs {
   /** Starts at once. Throws `busy` when as many run, or are kept, as may be. */
   start(kind: string, by: string, work: JobWork): Job
   find(kind: string, id: string): Job | undefined
+  /** Ends what runs, and removes every file that was made so far: somebody was erased who may be in them. */
+  discard(): Promise<number>
   /** Ends what runs and removes every file. */
   stop(): Promise<void>
 }
@@ -57,7 +59,7 @@ const LIFE_MS = 7 * 86_400_000
 export function createJobs({ files, folder, clock, logError }: JobsDeps): Jobs {
   const jobs = new Map<string, Running>()
   const lives = new Set<{ cancel(): void }>()
-  const end = new AbortController()
+  let end = new AbortController()
 
   async function remove(name: string): Promise<void> {
     for (const each of await files.list(folder)) {
@@ -104,6 +106,17 @@ export function createJobs({ files, folder, clock, logError }: JobsDeps): Jobs {
     find(kind, id) {
       const job = jobs.get(id)
       return job?.kind === kind ? job : undefined
+    },
+    async discard() {
+      const made = [...jobs.values()]
+      end.abort(new AuditError('conflict', 'somebody was erased while it was made: make it again'))
+      end = new AbortController()
+      await Promise.all(made.map(({ ended }) => ended))
+      for (const { id } of made) {
+        jobs.delete(id)
+        await remove(id)
+      }
+      return made.length
     },
     async stop() {
       end.abort(new AuditError('busy', 'the server is stopping'))

@@ -69,6 +69,7 @@ export function openRejectedDesk(options: RejectedRecordsOptions): RejectedDesk 
     take: (...args) => ask('take', ...args),
     settle: (...args) => ask('settle', ...args),
     discard: (...args) => ask('discard', ...args),
+    discardHolding: (...args) => ask('discardHolding', ...args),
     totals: () => ask('totals'),
     async close() {
       const last = worker

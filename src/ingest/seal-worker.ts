@@ -6,6 +6,7 @@ import { type CompiledRules, compileRules } from '../rules/compile.ts'
 import { deriveRuleKeys } from '../rules/masks-hash.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import { encodeRows } from '../store/encode.ts'
+import { createIsErased } from './erasure-tombstones.ts'
 import { createEventIds } from './event-id.ts'
 import { eventsOf, parsePayload } from './payload.ts'
 import {
@@ -34,12 +35,16 @@ let questions = 0
 const formats = createFormatCache()
 const compiled = new Map<number, CompiledRules>()
 const ruleKeys = deriveRuleKeys(seed.dedupeKey)
+let isErased = createIsErased(seed.dedupeKey, seed.tombstones)
 
 const deps: SealDeps = {
   ids: createEventIds(seed.dedupeKey),
   keysFor,
   format: (name, options) => (name === TRAIL_FORMAT ? trailFormat : formats.of(name, options)),
   rules: rulesOf,
+  get isErased() {
+    return isErased
+  },
 }
 
 port.on('message', (task: Task) => {
@@ -54,6 +59,10 @@ port.on('message', (task: Task) => {
       return
     case 'rules':
       learn(task.revision, task.rules)
+      return
+    case 'erased':
+      isErased = createIsErased(seed.dedupeKey, task.tombstones)
+      cached.clear()
       return
     case 'seal':
       void answer(task.id, () => seal(task))

@@ -4,13 +4,15 @@ import { commitBlocks } from '../../verify/blocks.ts'
 import { formatLeaf } from '../../verify/leaf.ts'
 import { sha256 } from '../ledger/sha256.ts'
 import { cutEvent, type EventHeader } from '../domain/blocks.ts'
-import type { AuditEvent, User } from '../domain/event.ts'
+import type { AuditEvent } from '../domain/event.ts'
+import { identityOf } from '../domain/identity.ts'
 import type { Blocks } from '../domain/sealed.ts'
 import { formatMillis } from '../domain/time.ts'
 import type { RejectReason } from '../domain/verdict.ts'
 import type { DecodeContext, Decoded, DecodedEvent, Format } from '../formats/format.ts'
 import type { CompiledRules } from '../rules/compile.ts'
 import { createArena } from './arena.ts'
+import { ERASED_RULE, type IsErased } from './erasure-tombstones.ts'
 import type { EventIds } from './event-id.ts'
 import { claimsOurs, createJudge, type RuleCounts } from './judge.ts'
 import { CONTENT_BYTES, FLAG_NATURAL, ROW_BYTES, type SealedTable, viewOf, writeRow } from './payload.ts'
@@ -79,6 +81,8 @@ export interface SealDeps {
   readonly format: (name: string, options: unknown) => Format
   /** Those of a slice. */
   readonly rules: (revision: number) => CompiledRules
+  /** Left out: nobody was ever erased. */
+  readonly isErased?: IsErased | undefined
 }
 
 export interface SealedSlice extends SealedTable, RuleCounts {
@@ -117,7 +121,11 @@ const COLLECTED = 'time:collected'
 export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSlice> {
   const { ids } = deps
   const rules = slice.rules && deps.rules(slice.rules.revision)
-  const { kept, ...rest } = decodeSlice(slice, deps.format(slice.format, slice.options), rules && { rules, ids })
+  const { kept, ...rest } = decodeSlice(
+    slice,
+    deps.format(slice.format, slice.options),
+    rules && { rules, ids, isErased: deps.isErased },
+  )
   const logs = [...new Set([slice.log, ...kept.map(({ log }) => log)])]
   const keys = await keysOf(kept, logs, slice, deps.keysFor)
   const sealer = createSealer(slice, kept.length)
@@ -156,7 +164,7 @@ interface Kept {
 export function decodeSlice(
   slice: Slice,
   format: Format,
-  by?: { readonly rules: CompiledRules; readonly ids: EventIds },
+  by?: { readonly rules: CompiledRules; readonly ids: EventIds; readonly isErased?: IsErased | undefined },
 ) {
   const context: DecodeContext = {
     source: slice.source,
@@ -187,6 +195,11 @@ export function decodeSlice(
       const claim = ofOurOwn ? undefined : claimsOurs(event)
       if (claim !== undefined) {
         rejected.push({ record, ...claim })
+        continue
+      }
+      if (by?.isErased?.(event.event) === true) {
+        touched.push(record)
+        dropped.push({ record, rule: ERASED_RULE })
         continue
       }
       const name = nthName(naturalId, nth) ?? event.naturalId ?? nthName(fallbackId, nth)
@@ -267,12 +280,6 @@ function wantedKeys(event: AuditEvent | undefined, authenticated: boolean): read
     { identity: identityOf(event?.user), known },
     { identity: identityOf(event?.user?.target), known },
   ]
-}
-
-/** What a person is called in the key store: the empty string is nobody. */
-function identityOf(user: User | undefined): string {
-  const name = user?.id ?? user?.name ?? user?.email
-  return name === undefined ? '' : JSON.stringify([user?.domain ?? '', name])
 }
 
 export function withBookkeeping(

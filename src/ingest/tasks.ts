@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../domain/errors.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
+import type { Tombstone } from '../state/erasures.ts'
 import type { SealedSlice, Slice, SliceRecord, SubjectKey, Wanted } from './seal.ts'
 
 /** What the main thread and the seal workers say to each other. */
@@ -8,6 +9,8 @@ export type Task =
   | RowsTask
   /** Before the first slice that names this revision. */
   | { readonly kind: 'rules'; readonly revision: number; readonly rules: RuleSet }
+  /** Who was erased, all of them; keys that are remembered may be theirs. */
+  | { readonly kind: 'erased'; readonly tombstones: readonly Tombstone[] }
   | { readonly kind: 'keys'; readonly question: number; readonly keys: readonly SubjectKey[] }
   | { readonly kind: 'no-keys'; readonly question: number; readonly code: ErrorCode; readonly message: string }
 
@@ -53,4 +56,5 @@ export const KNOWN_REVISIONS = 2
 
 export interface WorkerSeed {
   readonly dedupeKey: Uint8Array
+  readonly tombstones: readonly Tombstone[]
 }

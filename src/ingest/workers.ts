@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { AuditError } from '../domain/errors.ts'
 import type { KeysFor, SealedSlice, Slice, SliceRecord } from './seal.ts'
+import type { Tombstone } from '../state/erasures.ts'
 import type { RulesRevision } from './rules-in-force.ts'
 import { type Answer, type FrameBytes, KNOWN_REVISIONS, type SealTask, type Task, type WorkerSeed } from './tasks.ts'
 
@@ -10,11 +11,15 @@ export interface SealWorkers {
   seal(slice: Slice, rules?: RulesRevision): Promise<SealedSlice>
   /** One Native block of the store from frames of one log, without what lies below index `from`. */
   rows(frames: readonly FrameBytes[], from: number): Promise<Uint8Array>
+  /** From the next slice on nothing comes back of those who were erased, and keys are asked for anew. */
+  forget(tombstones: readonly Tombstone[]): void
   close(): Promise<void>
 }
 
 export interface SealWorkersOptions {
   readonly dedupeKey: Uint8Array
+  /** Of those who were erased before. */
+  readonly tombstones?: readonly Tombstone[]
   readonly keysFor: KeysFor
   readonly threads?: number
   readonly log: (message: string) => void
@@ -41,10 +46,11 @@ const YOUNG_MB = 64
 export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
   let tasks = 0
   let closing = false
+  let { tombstones = [] } = options
   const threads = Array.from({ length: options.threads ?? 2 }, () => startThread())
 
   function startThread(): Thread {
-    const thread: Thread = { worker: spawn(options), pending: new Map(), revisions: [], bytes: 0 }
+    const thread: Thread = { worker: spawn(options, tombstones), pending: new Map(), revisions: [], bytes: 0 }
     listen(thread)
     return thread
   }
@@ -56,7 +62,7 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
       failAll(thread)
       if (closing) return
       options.log('a seal thread ended; starting another one')
-      thread.worker = spawn(options)
+      thread.worker = spawn(options, tombstones)
       thread.revisions = []
       listen(thread)
     })
@@ -108,6 +114,10 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
       if (answer.kind !== 'rows') throw new AuditError('internal', `a seal thread answered ${answer.kind}`)
       return answer.block
     },
+    forget(all) {
+      tombstones = all
+      for (const thread of threads) post(thread, { kind: 'erased', tombstones })
+    },
     async close() {
       closing = true
       await Promise.all(threads.map((thread) => thread.worker.terminate()))
@@ -115,8 +125,8 @@ export function createSealWorkers(options: SealWorkersOptions): SealWorkers {
   }
 }
 
-function spawn(options: SealWorkersOptions): Worker {
-  const seed: WorkerSeed = { dedupeKey: options.dedupeKey }
+function spawn(options: SealWorkersOptions, tombstones: readonly Tombstone[]): Worker {
+  const seed: WorkerSeed = { dedupeKey: options.dedupeKey, tombstones }
   return new Worker(
     new URL(import.meta.url.endsWith('.ts') ? './seal-worker.ts' : './seal-worker.js', import.meta.url),
     {

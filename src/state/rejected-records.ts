@@ -67,6 +67,8 @@ export interface RejectedRecords {
   ): void
   /** Says how many went. */
   discard(source: string, which: Selection): number
+  /** Those that hold one of these texts, of any source. Overwritten on the disk when it returns. Says how many went. */
+  discardHolding(texts: readonly string[]): number
   totals(): { readonly kept: readonly KeptTotal[]; readonly letGo: readonly LetGo[] }
   close(): void
 }
@@ -237,6 +239,18 @@ function createRejectedRecords(database: DatabaseSync, { maxBytes, keepMs }: Rej
         gone += ids.length
       }
     },
+    discardHolding(texts) {
+      let gone = 0
+      for (let [after, ids] = [-1, [0]]; ids.length > 0; after = ids.at(-1) ?? after) {
+        const found = database.prepare(`SELECT * FROM records WHERE id > ? ORDER BY id LIMIT ${FEW}`).all(after)
+        ids = found.map((row) => Number(row['id']))
+        const holding = found.filter((row) => texts.some((text) => holds(row, text)))
+        inOneCommit(database, () => holding.forEach((row) => remove.run(Number(row['id']))))
+        gone += holding.length
+      }
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      return gone
+    },
     totals() {
       const kept = database.prepare('SELECT * FROM totals WHERE records > 0').all()
       const gone = database.prepare('SELECT * FROM let_go').all()
@@ -252,6 +266,18 @@ function createRejectedRecords(database: DatabaseSync, { maxBytes, keepMs }: Rej
     },
     close: () => database.close(),
   }
+}
+
+/** Each may have a megabyte. */
+const FEW = 50
+
+function holds(row: Row, text: string): boolean {
+  const { bytes } = bytesOf(row)
+  const words = [row['message'], row['path'], row['more']].map(String)
+  return (
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text) ||
+    words.some((each) => each.includes(text))
+  )
 }
 
 function conditionOf(which: Selection): readonly [string, readonly SQLInputValue[]] {

@@ -386,6 +386,7 @@ const NO_EVIDENCE: ApiDeps['evidence'] = {
       throw new Error('no pack is made here')
     },
     find: () => undefined,
+    discard: async () => 0,
     stop: async () => undefined,
   },
   page: async () => undefined,
