@@ -1,6 +1,7 @@
 export * from './base64.ts'
 export * from './blocks.ts'
 export * from './bundle.ts'
+export { type Certificate, fingerprint, parsePem, rootsOf } from './certificate.ts'
 export * from './checkpoint.ts'
 export * from './consistency.ts'
 export * from './cosignature.ts'
@@ -22,5 +23,12 @@ export { type Check, type Report, type ReportLine, CHECK_NAMES } from './report.
 export * from './root-entry.ts'
 export * from './tar.ts'
 export * from './tiles.ts'
+export {
+  type TimeStamp,
+  type TimeStampExpected,
+  formatTimeStampRequest,
+  parseTimeStamp,
+  verifyTimeStamp,
+} from './timestamp.ts'
 export * from './tree.ts'
 export * from './witness.ts'
