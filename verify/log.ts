@@ -41,6 +41,8 @@ export interface LogProgress {
   readonly checkpoint: SignedCheckpoint
   /** Entries read and hashed so far. The last progress has all of them, and everything else is checked by then. */
   readonly entries: number
+  /** It says that all its entries were let go of, so only its signed end was checked: `log.pruned` says who decided it. */
+  readonly pruned?: true
 }
 
 const AHEAD = 8
@@ -52,10 +54,15 @@ const text = new TextDecoder('utf-8', { fatal: true })
  */
 export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerator<LogProgress, void> {
   const key = parseVerifierKey(crypto.sha256, log.vkey)
-  if (log.entries !== 'any') await verifyDescription(log, key.name)
+  const minimumIndex = log.entries === 'any' ? 0 : await verifyDescription(log, key.name)
   const checkpoint = await named(log.checkpoint ?? 'checkpoint', () => openOf(crypto, log, key))
   const beyond = [...(log.earlier?.keys() ?? [])].find((size) => size > checkpoint.size)
   if (beyond !== undefined) throw new VerifyError('mismatch', `it has ${checkpoint.size} leaves, and had ${beyond}`)
+  if (minimumIndex > 0) {
+    checkPruned(log, checkpoint, minimumIndex)
+    yield { checkpoint, entries: 0, pruned: true }
+    return
+  }
   const full: { tile: Tile; hashes: Uint8Array }[] = []
   const edge = createEdge(crypto.sha256, (level, index, hashes) => {
     full.push({ tile: { level, index, width: TILE_WIDTH }, hashes: hashes.slice() })
@@ -89,12 +96,15 @@ export async function* verifyLog(crypto: Crypto, log: LogToVerify): AsyncGenerat
   yield { checkpoint, entries: edge.size }
 }
 
-/** `log.json` of a log, byte for byte: who may ask for its key asks here. */
-export function formatLogDescription(vkey: string): string {
+/**
+ * `log.json` of a log, byte for byte: who may ask for its key asks here. Of a log that was let go of, `minimumIndex` is its
+ * size (tlog-tiles, Pruning).
+ */
+export function formatLogDescription(vkey: string, minimumIndex = 0): string {
   const origin = vkey.slice(0, vkey.indexOf('+'))
   const [stream = '', period = ''] = origin.split('/').slice(-2)
-  if (/^root(\.\d+)?$/.test(period)) return `${JSON.stringify({ origin, vkey, stream: 'root', minimumIndex: 0 })}\n`
-  return `${JSON.stringify({ origin, vkey, stream, period, minimumIndex: 0 })}\n`
+  if (/^root(\.\d+)?$/.test(period)) return `${JSON.stringify({ origin, vkey, stream: 'root', minimumIndex })}\n`
+  return `${JSON.stringify({ origin, vkey, stream, period, minimumIndex })}\n`
 }
 
 /** The checkpoint, signed by the log, and by as many witnesses as the policy asks for. */
@@ -107,12 +117,36 @@ async function openOf(crypto: Crypto, log: LogToVerify, key: VerifierKey): Promi
   return checkpoint
 }
 
-async function verifyDescription(log: LogToVerify, origin: string): Promise<void> {
-  const expected = { 'log.vkey': `${log.vkey}\n`, 'log.json': formatLogDescription(log.vkey) }
-  for (const [path, content] of Object.entries(expected)) {
-    const found = await named(path, async () => text.decode(await log.fetch(path)))
+/** Answers its minimum index: the first entry that is still there. */
+async function verifyDescription(log: LogToVerify, origin: string): Promise<number> {
+  const read = async (path: string): Promise<string> => text.decode(await log.fetch(path))
+  const vkey = await named('log.vkey', () => read('log.vkey'))
+  const description = await named('log.json', () => read('log.json'))
+  const minimumIndex = minimumIn(description)
+  const expected = [
+    ['log.vkey', vkey, `${log.vkey}\n`],
+    ['log.json', description, formatLogDescription(log.vkey, minimumIndex)],
+  ] as const
+  for (const [path, found, content] of expected) {
     if (found !== content) throw new VerifyError('mismatch', `${path}: it is not that of ${origin} with the known key`)
   }
+  return minimumIndex
+}
+
+/** The one number in it that may differ from log to log. */
+function minimumIn(description: string): number {
+  const number = Number(/"minimumIndex":(0|[1-9]\d{0,15})\}\n$/.exec(description)?.[1] ?? 0)
+  return Number.isSafeInteger(number) ? number : 0
+}
+
+/** A log goes as a whole, and its end stays: what was known of it at that size must be that. */
+function checkPruned(log: LogToVerify, checkpoint: SignedCheckpoint, minimumIndex: number): void {
+  if (log.entries === 'root') throw new VerifyError('mismatch', 'log.json: a root log is never let go of')
+  if (minimumIndex !== checkpoint.size)
+    throw new VerifyError('mismatch', `log.json: minimum index ${minimumIndex} in a log of ${checkpoint.size} leaves`)
+  const known = log.earlier?.get(checkpoint.size)
+  if (known !== undefined && !equalBytes(known, checkpoint.root))
+    throw new VerifyError('mismatch', 'checkpoint: its root is not the one that was signed before')
 }
 
 /** All bundles in order, a few of them asked for ahead. */

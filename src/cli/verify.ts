@@ -137,12 +137,13 @@ async function verifyOne(log: NamedLog, io: Io, witnessed?: Witnessed): Promise<
       throw new VerifyError('not_signed', 'the policy does not name its key')
     witnessed?.checkKey(log.origin, log.vkey)
     const earlier = witnessed?.headsOf(log.origin) ?? new Map<number, Uint8Array>()
-    const { checkpoint, entries } = await lastOf(verifyLog(NODE_CRYPTO, { ...log, earlier }))
+    const { checkpoint, entries, pruned } = await lastOf(verifyLog(NODE_CRYPTO, { ...log, earlier }))
     const root = toBase64(checkpoint.root)
     const inRoot = witnessed === undefined ? '' : `  ${witnessed.sizeOf(log.origin)} in the root log`
     const by = policy === undefined ? '' : `  witnessed by ${seenBy(policy, checkpoint)}`
     const key = escapeTerminal(log.vkey)
-    await print(io, `${green('ok')}    ${origin}  ${entries} entries  root ${root}  key ${key}${inRoot}${by}\n`)
+    const held = pruned === true ? `${checkpoint.size} entries, all let go of,` : `${entries} entries`
+    await print(io, `${green('ok')}    ${origin}  ${held}  root ${root}  key ${key}${inRoot}${by}\n`)
     return true
   } catch (error) {
     // A part that cannot be had is as bad as a wrong one.

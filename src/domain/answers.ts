@@ -119,8 +119,13 @@ export interface LogInfo {
   readonly stream: string
   /** Empty for the root log. */
   readonly period: string
-  /** `abandoned`: it ended without being closed, and a log of a later generation goes on (docs/decisions/recovery.md). */
-  readonly state: 'open' | 'closed' | 'abandoned'
+  /**
+   * `abandoned`: it ended without being closed, and a log of a later generation goes on (docs/decisions/recovery.md).
+   * `pruned`: its time was over, and its entries are gone (docs/retention.md).
+   */
+  readonly state: 'open' | 'closed' | 'abandoned' | 'pruned'
+  /** Of a pruned log: entries before that one are gone (tlog-tiles, Pruning). */
+  readonly minimumIndex?: number
   /** Of the root log: the newest checkpoint that enough witnesses have signed. */
   readonly cosigned?: { readonly size: number; readonly at: string }
 }
@@ -303,4 +308,44 @@ export interface EvidenceAnswer {
   readonly events: number
   readonly leaves: number
   readonly logs: number
+}
+
+/** `GET /v1/ledger/scrub`: the store compared with the ledger (docs/scrub.md). */
+export interface ScrubAnswer {
+  /** Part of the time that the background pass works; 0: it is off. */
+  readonly share: number
+  /** Leaves of all logs now. */
+  readonly of: number
+  /** The pass that is under way: how many leaves it compared, and where it is. */
+  readonly pass?: {
+    readonly begunAt: string
+    readonly leaves: number
+    readonly at?: { readonly log: string; readonly index: number }
+  }
+  readonly last?: { readonly begunAt: string; readonly endedAt: string; readonly leaves: number }
+  /** How long a whole pass takes, as fast as this or the last one is. */
+  readonly cycleSeconds?: number
+  /** What differed when it was compared last: a thousand at most. */
+  readonly differences: readonly ScrubDifference[]
+  /** The run that somebody asked for last. */
+  readonly run?: {
+    readonly state: 'running' | 'done' | 'failed'
+    readonly begunAt: string
+    readonly endedAt?: string
+    readonly leaves: number
+    readonly of: number
+    /** Rows whose shown blocks a later parser made. */
+    readonly readAgain: number
+    readonly differences: number
+    readonly reason?: string
+  }
+}
+
+export interface ScrubDifference {
+  readonly log: string
+  readonly index: number
+  readonly kind: 'differs' | 'missing' | 'repeated'
+  readonly columns: readonly string[]
+  readonly since: string
+  readonly text: string
 }

@@ -5,6 +5,7 @@ import { isRootOrigin, parseOrigin } from '../domain/sealed.ts'
 import { damaged } from './log-files.ts'
 import { flushLog, newLog } from './new-log.ts'
 import { openLog } from './open-log.ts'
+import { pruneLog } from './prune.ts'
 import { isAbandoned } from './root-log.ts'
 import type { RootHead, RootInclusion, RootWriter } from './root-writer.ts'
 import { openRoot } from './root-writer.ts'
@@ -45,6 +46,11 @@ export interface Ledger {
   rootProof(log: string, index: number): Promise<RootInclusion | undefined>
   /** Lets go of a log's files, for logs that were closed by their last leaf (`log.closed`); they stay readable. */
   close(log: string): Promise<void>
+  /**
+   * Lets go of a log's entries for good, and keeps its signed end (docs/retention.md). Only what `LedgerDeps.pruned` says
+   * was decided; may be repeated. Throws `conflict` for a log that is not at its signed end.
+   */
+  prune(log: string, keepHashes: boolean): Promise<void>
   /** All logs but root logs, also those that nothing was signed for yet; `closed` by their last leaf. */
   known(): readonly { readonly origin: string; readonly size: number; readonly closed: boolean }[]
   /** All logs that have a published checkpoint. */
@@ -130,6 +136,12 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>, root: RootWri
       return log === undefined ? undefined : root?.proof(log, index)
     },
     close: (origin) => exclusive(async () => logs.get(origin)?.log.close()),
+    async prune(origin, keepHashes) {
+      const known = logs.get(origin)
+      if (known === undefined || !mayGo(known, deps))
+        throw new AuditError('conflict', `log ${origin} is not at its signed end, or nobody decided that it goes`)
+      await exclusive(async () => void logs.set(origin, await pruneLog(deps, logs.get(origin) ?? known, keepHashes)))
+    },
     known: () =>
       [...logs.values()]
         .filter(({ log }) => !isRootOrigin(log.origin))
@@ -161,16 +173,34 @@ function ledgerOf(deps: LedgerDeps, logs: Map<string, SigningLog>, root: RootWri
   }
 }
 
+/** It takes nothing more, what will ever be signed of it is, and it was decided. */
+function mayGo(each: SigningLog, deps: LedgerDeps): boolean {
+  const { log, published } = each
+  if (isRootOrigin(log.origin) || published === undefined || deps.pruned?.(log.origin) !== true) return false
+  return (log.closed && published.size === log.size) || isAbandoned(each, deps.root)
+}
+
 function logInfo(each: SigningLog, deps: LedgerDeps, root: RootWriter | undefined): readonly LogInfo[] {
   const { log, key, published } = each
   if (key === undefined || published === undefined) return []
   const isRoot = isRootOrigin(log.origin)
   const { stream, period } = isRoot ? { stream: 'root', period: '' } : parseOrigin(log.origin)
   const closed = log.closed && published.size === log.size
-  const state = isAbandoned(each, deps.root) ? 'abandoned' : closed ? 'closed' : 'open'
+  const { minimumIndex } = log
+  const isGone = minimumIndex > 0
+  const state = isGone ? 'pruned' : isAbandoned(each, deps.root) ? 'abandoned' : closed ? 'closed' : 'open'
   const cosigned = log.origin === deps.root?.origin ? root?.cosigned() : undefined
   return [
-    { origin: log.origin, vkey: key.vkey, size: published.size, stream, period, state, ...(cosigned && { cosigned }) },
+    {
+      origin: log.origin,
+      vkey: key.vkey,
+      size: published.size,
+      stream,
+      period,
+      state,
+      ...(isGone && { minimumIndex }),
+      ...(cosigned && { cosigned }),
+    },
   ]
 }
 

@@ -29,6 +29,8 @@ export interface Log {
   readonly flushed: number
   /** Its last leaf is `log.closed`. */
   readonly closed: boolean
+  /** Entries before that one are gone: 0, or the size of a log that was pruned (docs/retention.md). */
+  readonly minimumIndex: number
   /** See `Ledger.append`. */
   append(first: number, leaves: readonly Uint8Array[]): void
   /** Writes what waits. Calls must not overlap. */
@@ -104,6 +106,7 @@ export function createLog(origin: string, files: LogFiles, recovered: RecoveredL
     get closed() {
       return closed
     },
+    minimumIndex: 0,
     append(first, leaves) {
       if (first > size) throw gap(origin, size, first)
       const fresh = leaves.slice(size - first)

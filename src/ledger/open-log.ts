@@ -6,6 +6,7 @@ import { createLogFiles, damaged } from './log-files.ts'
 import type { LogKey } from './log-keys.ts'
 import type { Log } from './log.ts'
 import { createLog } from './log.ts'
+import { minimumIndexOf, openPruned } from './prune.ts'
 import { findDamage, recoverLog } from './recover-log.ts'
 import { readRootEntry } from './root-log.ts'
 import type { LedgerDeps, Published, SigningLog } from './signing-log.ts'
@@ -13,6 +14,8 @@ import { folderOf, signedNote } from './signing-log.ts'
 
 /** Opens a log that has a folder, and checks it against the last checkpoint that was signed. See `openLedger`. */
 export async function openLog(deps: LedgerDeps, origin: string, signed: Published | undefined): Promise<SigningLog> {
+  const minimumIndex = await minimumIndexOf(deps, origin)
+  if (minimumIndex > 0) return openPruned(deps, origin, signed, minimumIndex)
   const folder = folderOf(deps, origin)
   const logFiles = createLogFiles(deps.files, folder)
   const recovered = await recoverLog(deps.files, logFiles, signed?.size ?? 0, entryTest(origin))

@@ -25,6 +25,8 @@ export interface LedgerDeps {
   readonly checkpoints: SignedCheckpoints
   /** Left out: no root log is kept. */
   readonly root?: RootDeps
+  /** Whether somebody decided that a log is let go of, and that was told (`log.pruned`). Left out: of none. */
+  readonly pruned?: (origin: string) => boolean
 }
 
 export interface RootDeps {
