@@ -17,6 +17,7 @@ import type { Clock } from '../src/lib/clock.ts'
 import { realFiles } from '../src/lib/real-files.ts'
 import type { Emit, SourceRecord } from '../src/sources/source.ts'
 import { compileRules } from '../src/rules/compile.ts'
+import type { FileRules } from '../src/rules/rule-layers.ts'
 import { NO_RULES } from '../src/rules/rule-set.ts'
 import { openState, type State } from '../src/state/state.ts'
 import { memoryReads } from './memory-reads.ts'
@@ -171,7 +172,12 @@ export function aReceiptWith(results: readonly RecordResult[]): Receipt {
 }
 
 /** Rules on a list of events: none at first. */
-export function rulesOn(state: State, events: () => readonly AuditEvent[], clock: Clock): ApiDeps['rules'] {
+export function rulesOn(
+  state: State,
+  events: () => readonly AuditEvent[],
+  clock: Clock,
+  files: FileRules = { set: NO_RULES, origins: {}, warnings: [] },
+): ApiDeps['rules'] {
   const scopeOf = (source: string, stream: string) => ({ source, stream })
   const deps = { events: () => pages(events()), scopeOf, compile: compileRules }
   const desk = createRuleDesk({
@@ -185,7 +191,7 @@ export function rulesOn(state: State, events: () => readonly AuditEvent[], clock
     log: () => undefined,
     clock,
   })
-  desk.start({ set: NO_RULES, origins: {}, warnings: [] })
+  desk.start(files)
   const check: ApiDeps['rules']['check'] = (asked) =>
     checkRules(deps, { ...asked, now: desk.status().set, at: clock.now() })
   return { desk, check, scopeOf, notes: () => [] }

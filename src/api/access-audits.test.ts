@@ -14,7 +14,7 @@ import { compileRules } from '../rules/compile.ts'
 import { NO_RULES } from '../rules/rule-set.ts'
 import { openState, type State } from '../state/state.ts'
 
-const NOTHING = { kept: 0, dropped: 0, changed: 0 }
+const NOTHING = { kept: 0, dropped: 0, changed: 0, bytes: 0 }
 const NO_EFFECT: RuleCheck = {
   since: '2026-11-23T12:00:00.000Z',
   read: 0,
@@ -28,6 +28,7 @@ const NO_EFFECT: RuleCheck = {
   neverMatched: [],
   sources: [],
   examples: [],
+  decidedBy: {},
 }
 
 interface Bench {

@@ -3,13 +3,16 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 
 import { AuditError } from '../domain/errors.ts'
-import type { RuleCheck, RuleOutcome } from '../domain/rule-answers.ts'
+import type { AuditedAnswer, RuleCheck, RuleLint, RuleOutcome } from '../domain/rule-answers.ts'
 import { tryRules } from '../ingest/rule-try.ts'
 import type { Visibility } from '../query/visibility.ts'
+import { auditedGrid } from '../rules/access-audit-grid.ts'
 import { compileRules } from '../rules/compile.ts'
 import { parseExpressionRules } from '../rules/expressions.ts'
 import { type Candidate, candidateRules } from '../rules/rule-candidate.ts'
+import { lintRules } from '../rules/rule-lint.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
+import { documentOf } from '../rules/rule-text.ts'
 import type { ApiDeps } from './deps.ts'
 import { closedSignal } from './closed.ts'
 import { parseBody, parseParams, wholeNumber } from './input.ts'
@@ -36,6 +39,24 @@ export function addRuleRoutes(app: FastifyInstance, deps: ApiDeps): void {
   })
 
   app.get('/v1/rules/waiting', reading, () => ({ waiting: desk.status().waiting.map(waitingAnswer) }))
+
+  app.get('/v1/rules::audited', reading, (request) => {
+    parseParams(noParams, request.query)
+    return auditedGrid(desk.status().set) satisfies AuditedAnswer
+  })
+
+  app.get('/v1/rules::document', editing, (request) => {
+    const { name } = parseParams(documentParams, request.query)
+    const text = documentOf(name, desk.status().set)
+    if (text === undefined)
+      throw new AuditError('not_found', `there is no document of ${name}`, { hint: 'GET /v1/rules' })
+    return { name, text }
+  })
+
+  app.post('/v1/rules::lint', { ...editing, bodyLimit: RULES_BYTES }, (request) => {
+    const { documents } = parseBody(lintBody, request)
+    return asInput(() => lintRules(documents, desk.status().layers)) satisfies RuleLint
+  })
 
   app.put<Params<'name'>>('/v1/rules/:name', editing, async (request, reply) => {
     const { name } = request.params
@@ -107,14 +128,14 @@ const RULES_BYTES = 4 * 1024 * 1024
 
 const noParams = z.strictObject({})
 const listParams = z.strictObject({ limit: wholeNumber(1, 1000).optional() })
+const documentParams = z.strictObject({ name: z.string().min(1).max(1024) })
 const anyObject = z.record(z.string(), z.unknown())
 const refusal = z.strictObject({ reason: z.string().trim().min(1).max(1000) })
 
+const documents = z.array(z.strictObject({ name: z.string().min(1).max(1024), text: z.string() })).max(1000)
+const lintBody = z.strictObject({ documents })
 const candidate = {
-  documents: z
-    .array(z.strictObject({ name: z.string().min(1).max(1024), text: z.string() }))
-    .max(1000)
-    .optional(),
+  documents: documents.optional(),
   rules: z.array(z.unknown()).max(2000).optional(),
   excludedCategories: z.array(z.string().max(100)).max(100).optional(),
   masksOff: z.array(z.string().max(100)).max(100).optional(),

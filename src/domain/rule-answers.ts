@@ -21,6 +21,8 @@ export interface RuleCheck {
   readonly sources: readonly CheckedSource[]
   /** Ids of newly dropped events. */
   readonly examples: readonly string[]
+  /** The rule of the candidate that drops each of the examples, by id. */
+  readonly decidedBy: Readonly<Record<string, string>>
 }
 
 export interface RuleEffect {
@@ -28,6 +30,8 @@ export interface RuleEffect {
   readonly dropped: number
   /** Kept, but masked, reduced, labelled or sent elsewhere. */
   readonly changed: number
+  /** Of the originals of what is kept. */
+  readonly bytes: number
 }
 
 /** What a rule of the candidate did; bytes are those of the events' originals. */
@@ -45,6 +49,53 @@ interface CheckedSource {
   /** By the rules of now. */
   readonly kept: number
   readonly newlyDropped: number
+}
+
+/** What documents of rules say, before they are tried on events. */
+export interface RuleLint {
+  /** What would be other than now. */
+  readonly changes: readonly Change[]
+  readonly findings: readonly RuleFinding[]
+  /** What the documents hold, in the form in which the API takes it. */
+  readonly rules: readonly CandidateRule[]
+}
+
+/** Something in a document of rules that hardly anybody means. */
+export interface RuleFinding {
+  /** `error`: a part of it has no effect. `warning`: it has one that may be unwanted. */
+  readonly severity: 'error' | 'warning'
+  readonly document: string
+  /** From 1. */
+  readonly line: number
+  readonly column: number
+  readonly message: string
+}
+
+/** A policy is changed in its file alone, so nothing of it is told but its name. */
+export type CandidateRule =
+  | { readonly kind: 'policy'; readonly name: string }
+  | { readonly kind: 'rule' | 'access-audit'; readonly name: string; readonly value: Readonly<Record<string, unknown>> }
+
+/** What AccessAudits ask for, by resource type and operation. */
+export interface AuditedAnswer {
+  /** Operations on resources: each type has an entry in `by` for each, in this order. */
+  readonly operations: readonly string[]
+  readonly types: readonly {
+    readonly type: string
+    /** A rule that names no types is not about it. */
+    readonly skipped?: true
+    readonly by: readonly (readonly AuditedBy[])[]
+  }[]
+  /** Operations that have no resource type. */
+  readonly others: readonly { readonly operation: string; readonly by: readonly AuditedBy[] }[]
+  readonly skippedTypes: readonly string[]
+}
+
+/** One AccessAudit that asks for it. */
+export interface AuditedBy {
+  readonly audit: string
+  /** In these alone. Absent: in all meshes, and outside of them. */
+  readonly meshes?: readonly string[]
 }
 
 /** What became of a change of rules that somebody asked for. */

@@ -69,6 +69,7 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
   const rules = new Map<string, Mutable<CheckedRule>>()
   const sources = new Map<string, { kept: number; newlyDropped: number }>()
   const examples: string[] = []
+  const decidedBy = new Map<string, string>()
   const effects = { now: noEffect(), candidate: noEffect() }
   let [read, newlyDropped, newlyKept, ownTrail] = [0, 0, 0, 0]
 
@@ -96,7 +97,8 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
       const scope = deps.scopeOf(source, event.whodid?.stream ?? 'default')
       const decoded = decodedOf(event)
       const id = Buffer.from(event.event.id ?? '', 'base64url')
-      const { seen, countOf } = noted(event.event.original?.length ?? 0)
+      const bytes = event.event.original?.length ?? 0
+      const { seen, countOf } = noted(bytes)
       const asItIs: Ruling = { kind: 'keep', decoded }
       const before = now.judge(decoded, scope, id, () => undefined) ?? asItIs
       const note: Noted = (rule, did, would) => {
@@ -111,8 +113,8 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
         if (after.kind === 'drop' && before.kind !== 'drop') ownTrail++
         return
       }
-      enter(effects.now, before, decoded)
-      enter(effects.candidate, after, decoded)
+      enter(effects.now, before, decoded, bytes)
+      enter(effects.candidate, after, decoded, bytes)
       const own = sources.get(source) ?? { kept: 0, newlyDropped: 0 }
       sources.set(source, own)
       if (before.kind === 'keep') own.kept++
@@ -120,7 +122,9 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
       if (before.kind !== 'keep' || after.kind !== 'drop') return
       own.newlyDropped++
       newlyDropped++
-      if (examples.length < MOST_EXAMPLES && event.event.id !== undefined) examples.push(event.event.id)
+      if (examples.length === MOST_EXAMPLES || event.event.id === undefined) return
+      examples.push(event.event.id)
+      decidedBy.set(event.event.id, after.rule)
     },
     sum() {
       const names = ruleEntries(asked.candidate).filter(
@@ -136,6 +140,7 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
         neverMatched: names.map(({ name }) => name).filter((name) => !isMatched(name, rules)),
         sources: [...sources].map(([source, counts]) => ({ source, ...counts })),
         examples,
+        decidedBy: Object.fromEntries(decidedBy),
       }
     },
   }
@@ -144,15 +149,16 @@ function createTally(deps: RuleCheckDeps, asked: RuleCheckAsked) {
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 function noEffect(): Mutable<RuleEffect> {
-  return { kept: 0, dropped: 0, changed: 0 }
+  return { kept: 0, dropped: 0, changed: 0, bytes: 0 }
 }
 
-function enter(effect: Mutable<RuleEffect>, ruling: Ruling, decoded: DecodedEvent): void {
+function enter(effect: Mutable<RuleEffect>, ruling: Ruling, decoded: DecodedEvent, bytes: number): void {
   if (ruling.kind === 'drop') {
     effect.dropped++
     return
   }
   effect.kept++
+  effect.bytes += bytes
   if (ruling.decoded !== decoded || ruling.stream !== undefined) effect.changed++
 }
 

@@ -23,8 +23,8 @@ const NOTHING_DROPPED: RuleCheck = {
   since: '',
   read: 0,
   isPart: false,
-  now: { kept: 0, dropped: 0, changed: 0 },
-  candidate: { kept: 0, dropped: 0, changed: 0 },
+  now: { kept: 0, dropped: 0, changed: 0, bytes: 0 },
+  candidate: { kept: 0, dropped: 0, changed: 0, bytes: 0 },
   newlyDropped: 0,
   newlyKept: 0,
   ownTrail: 0,
@@ -32,8 +32,9 @@ const NOTHING_DROPPED: RuleCheck = {
   neverMatched: [],
   sources: [],
   examples: [],
+  decidedBy: {},
 }
-const MUCH: RuleCheck = { ...NOTHING_DROPPED, now: { kept: 10, dropped: 0, changed: 0 }, newlyDropped: 3 }
+const MUCH: RuleCheck = { ...NOTHING_DROPPED, now: { kept: 10, dropped: 0, changed: 0, bytes: 0 }, newlyDropped: 3 }
 
 const drop = (name: string): ExpressionRule => ({ name, match: `action:${name}`, drop: true })
 const files = (...names: readonly string[]): FileRules => {
@@ -190,7 +191,7 @@ test('files that wait since the store did not answer are tried again at the next
 })
 
 test('what makes a change wait: a large share, a whole source, our own trail, a default mask that is switched off', async () => {
-  const kept = { kept: 10_000, dropped: 0, changed: 0 }
+  const kept = { kept: 10_000, dropped: 0, changed: 0, bytes: 0 }
   const reasons = async (check: Partial<RuleCheck>, more: Partial<RuleSet> = {}) => {
     const { desk, close } = aDesk({ check: async () => ({ ...NOTHING_DROPPED, now: kept, ...check }) })
     desk.start(files())

@@ -1,3 +1,5 @@
+import type { Json } from '../domain/event.ts'
+import type { AccessAudit } from './access-audit.ts'
 import type { Located } from './kubernetes-policy-yaml.ts'
 
 const START = { line: 1, column: 1 } as const
@@ -13,4 +15,19 @@ export function locateJson(value: unknown, depth = 0): Located {
     return [key, { at: START, value: locateJson(each, depth + 1) }] as const
   })
   return { kind: 'map', at: START, entries: new Map(entries) }
+}
+
+/** An AccessAudit in the form of Universal, without what says nothing. */
+export function universalAudit({ name, labels, rules }: AccessAudit): { readonly [key: string]: Json } {
+  return {
+    type: 'AccessAudit',
+    name,
+    ...(labels !== undefined && { labels }),
+    rules: rules.map(({ types, mesh, access, accessAll }) => ({
+      ...(types.length > 0 && { types }),
+      ...(mesh !== undefined && { mesh }),
+      ...(access.length > 0 && { access }),
+      ...(accessAll === true && { accessAll }),
+    })),
+  }
 }

@@ -1,6 +1,10 @@
 import { createRootRouteWithContext, createRoute, createRouter, redirect } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { Me } from '../domain/answers.ts'
+import { AuditedPage } from './rules/audited-page.tsx'
+import { EditorPage } from './rules/editor-page.tsx'
+import { RulesPage } from './rules/rules-page.tsx'
+import { WaitingPage } from './rules/waiting-page.tsx'
 import { SearchPage } from './search/search-page.tsx'
 import { parseSearch, searchUrlOf, stringifySearch } from './search/search-url.ts'
 import { Shell } from './shell/shell.tsx'
@@ -57,6 +61,17 @@ const source = createRoute({
   component: SourcePage,
 })
 
+const rules = createRoute({
+  getParentRoute: () => root,
+  path: '/policies',
+  validateSearch: (search: Record<string, unknown>): { readonly rule?: string } => textsOf(search, 'rule'),
+  component: RulesPage,
+})
+
+const waiting = createRoute({ getParentRoute: () => root, path: '/policies/waiting', component: WaitingPage })
+const audited = createRoute({ getParentRoute: () => root, path: '/policies/accessaudits', component: AuditedPage })
+const editor = createRoute({ getParentRoute: () => root, path: '/policies/rules/$file', component: EditorPage })
+
 function textsOf<Name extends string>(search: Record<string, unknown>, name: Name): { readonly [N in Name]?: string } {
   const value = search[name]
   // An object of this one key, or of none.
@@ -64,7 +79,7 @@ function textsOf<Name extends string>(search: Record<string, unknown>, name: Nam
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, events, sources, source]),
+  routeTree: root.addChildren([home, events, sources, source, rules, waiting, audited, editor]),
   parseSearch,
   stringifySearch,
   // App renders the router only when it knows who is signed in, and hands it in there.

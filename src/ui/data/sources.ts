@@ -1,6 +1,6 @@
 import type { InfiniteData, UseInfiniteQueryResult, UseQueryResult } from '@tanstack/react-query'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import type { RejectedAnswer, ReplayAnswer, SourceAnswer, TriedRecord } from '../../domain/answers.ts'
+import type { AccountingAnswer, RejectedAnswer, ReplayAnswer, SourceAnswer, TriedRecord } from '../../domain/answers.ts'
 import { passes, request, requestJson, retryDelay } from './request.ts'
 import { jsonBody } from './session.ts'
 
@@ -26,6 +26,38 @@ export function useSources(enabled: boolean): UseQueryResult<readonly SourceAnsw
         { signal },
       )
       return sources
+    },
+  })
+}
+
+const HOURS_EVERY_MS = 30_000
+
+/** What became of a source's records in the last day, hour by hour. */
+export function useSourceHours(name: string): UseQueryResult<AccountingAnswer> {
+  return useQuery({
+    queryKey: ['source-hours', name],
+    retry: false,
+    refetchInterval: HOURS_EVERY_MS,
+    queryFn: ({ signal }) =>
+      requestJson<AccountingAnswer>(`/v1/sources/${encodeURIComponent(name)}/accounting`, {}, { signal }),
+  })
+}
+
+/** A format as it can be chosen for a sample. */
+interface KnownFormat {
+  readonly name: string
+  readonly words: string
+}
+
+/** The formats that there are: they change only with the server. */
+export function useFormats(): UseQueryResult<readonly KnownFormat[]> {
+  return useQuery({
+    ...ASKING,
+    queryKey: ['formats'],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: async ({ signal }) => {
+      const { formats } = await requestJson<{ readonly formats: readonly KnownFormat[] }>('/v1/formats', {}, { signal })
+      return formats
     },
   })
 }

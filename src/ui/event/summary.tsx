@@ -13,6 +13,7 @@ import { ValueActs } from './acts.tsx'
 import type { Fact } from './facts.ts'
 import { factsOf, stepsOf } from './facts.ts'
 import { RelatedSection } from './related.tsx'
+import { RulesSection } from './rules-section.tsx'
 
 export interface SummaryTabProps {
   readonly event: AuditEvent
@@ -50,6 +51,7 @@ export function SummaryTab({ event, others, zone, actions }: SummaryTabProps): R
       </dl>
       {changes.length > 0 && <Changes changes={changes} />}
       <WhySection event={event} actions={actions} />
+      <RulesSection event={event} />
       <RelatedSection event={event} zone={zone} actions={actions} />
       <AroundSection event={event} zone={zone} actions={actions} />
     </>

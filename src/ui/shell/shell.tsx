@@ -1,8 +1,9 @@
-import { Cable, LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
+import { Cable, ListFilter, LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { useQueryClient } from '@tanstack/react-query'
 import type { Me } from '../../domain/answers.ts'
+import { useWaiting } from '../data/rules.ts'
 import { mayReadSources, signOut, useReadiness } from '../data/session.ts'
 import { Announcer } from '../parts/announcer.tsx'
 import { useNow } from '../parts/use-now.ts'
@@ -57,6 +58,7 @@ function Rail({ me }: { me: Me }): ReactNode {
             </li>
           </ul>
         </section>
+        {mayReadSources(me) && <Control />}
         {mayReadSources(me) && (
           <section>
             <h2>Run</h2>
@@ -92,6 +94,30 @@ function Rail({ me }: { me: Me }): ReactNode {
   )
 }
 
+/** Rules, and how many changes of them wait for somebody. */
+function Control(): ReactNode {
+  const waiting = useWaiting(true).data?.length ?? 0
+  return (
+    <section>
+      <h2>Control</h2>
+      <ul>
+        <li>
+          <Link to="/policies" title="Rules">
+            <ListFilter className="i" />
+            <span>Rules</span>
+            {waiting > 0 && (
+              <span className="end badge num" title="Changes that wait">
+                {waiting}
+                <span className="unseen"> waiting</span>
+              </span>
+            )}
+          </Link>
+        </li>
+      </ul>
+    </section>
+  )
+}
+
 /** The pages where there is no room for a rail. */
 function Bottom(): ReactNode {
   return (
@@ -99,6 +125,10 @@ function Bottom(): ReactNode {
       <Link to="/events">
         <Search className="i" />
         Search
+      </Link>
+      <Link to="/policies">
+        <ListFilter className="i" />
+        Rules
       </Link>
       <Link to="/sources">
         <Cable className="i" />
@@ -112,7 +142,7 @@ function Top({ me }: { me: Me }): ReactNode {
   const { zone, theme } = usePreferences()
   const client = useQueryClient()
   const ready = useReadiness()
-  const isAtSources = useRouterState({ select: ({ location }) => location.pathname.startsWith('/sources') })
+  const path = useRouterState({ select: ({ location }) => location.pathname })
   const dot = ready.state === 'recording' ? 'dot' : ready.state === 'waiting' ? 'dot is-waiting' : 'dot is-broken'
   const now = useNow()
   return (
@@ -120,7 +150,7 @@ function Top({ me }: { me: Me }): ReactNode {
       <span className="brand only-narrow">
         <Mark />
       </span>
-      <h1>{isAtSources ? 'Sources' : 'Search'}</h1>
+      <h1>{PAGES.find(([prefix]) => path.startsWith(prefix))?.[1] ?? 'Search'}</h1>
       <div className="end">
         <span className="state-words" role="status">
           <span className={dot} />
@@ -185,6 +215,12 @@ function Top({ me }: { me: Me }): ReactNode {
     </header>
   )
 }
+
+/** What the page is called, by its address. */
+const PAGES = [
+  ['/sources', 'Sources'],
+  ['/policies', 'Rules'],
+] as const
 
 function initialOf(name: string): string {
   return /\p{L}|\p{N}/u.exec(name)?.[0].toUpperCase() ?? '·'

@@ -11,6 +11,7 @@ import { termOf } from '../search/query-text.ts'
 import { countText } from '../text/time.ts'
 import { AccountSum, Counts } from './account-sum.tsx'
 import { RejectedPanel } from './rejected-panel.tsx'
+import { SourceHours } from './source-hours.tsx'
 import { SourceState } from './source-state.tsx'
 import { counted, lagWords, largestFirst, partsOf } from './source-words.ts'
 import { NoRight, SourcesProblem } from './states.tsx'
@@ -44,6 +45,7 @@ export function SourcePage(): ReactNode {
       </header>
       {error !== null && <SourcesProblem error={error} retrying={isFetching} onRetry={() => void refetch()} />}
       {source !== undefined && <Standing source={source} />}
+      {source !== undefined && <SourceHours name={name} />}
       {data !== undefined && source === undefined && (
         <div className="empty">
           <h2>There is no such source.</h2>

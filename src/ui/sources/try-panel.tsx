@@ -5,8 +5,7 @@ import type { KeyboardEvent, ReactNode } from 'react'
 import { useState } from 'react'
 import { AuditError } from '../../domain/errors.ts'
 import { mayEditSources, useMe } from '../data/session.ts'
-import { trySample } from '../data/sources.ts'
-import { KNOWN_FORMATS } from './known-formats.ts'
+import { trySample, useFormats } from '../data/sources.ts'
 import { ProblemWords } from './states.tsx'
 import { TriedRecords } from './tried-records.tsx'
 
@@ -19,7 +18,8 @@ export interface TryPanelProps {
 /** What would become of pasted records: by the code that decides for a source, and nothing is stored. */
 export function TryPanel({ format: asked, onFormat }: TryPanelProps): ReactNode {
   const me = useMe()
-  const format = KNOWN_FORMATS.find(({ name }) => name === asked)?.name ?? 'ecs'
+  const formats = useFormats().data ?? [{ name: 'ecs', words: 'ECS, our own shape' }]
+  const format = formats.find(({ name }) => name === asked)?.name ?? 'ecs'
   const [records, setRecords] = useState('')
   const [options, setOptions] = useState('')
   const [timezone, setTimezone] = useState('')
@@ -73,7 +73,7 @@ export function TryPanel({ format: asked, onFormat }: TryPanelProps): ReactNode 
             <label className="is-wide">
               <span>Format</span>
               <select className="text-field" value={format} onChange={(event) => onFormat(event.target.value)}>
-                {KNOWN_FORMATS.map(({ name, words }) => (
+                {formats.map(({ name, words }) => (
                   <option key={name} value={name}>
                     {name} – {words}
                   </option>
