@@ -24,6 +24,8 @@ export interface Journal extends Writer {
   read(fromFeed: number): AsyncIterable<Frame>
   /** The same, from frame number `frame` on. */
   readFrom(frame: number): AsyncIterable<Frame>
+  /** Files as they are now, oldest first, and how much of each is durable: whole frames. */
+  files(): readonly { readonly path: string; readonly sizeBytes: number }[]
   /**
    * Removes whole files, oldest first, that everybody whose position is `feed` or more has read, and that were last written
    * before `olderThanMs` (milliseconds since 1970). The last file stays, so the numbers go on after a restart.
@@ -133,6 +135,7 @@ function createJournal({ files, folder }: JournalOptions, list: JournalFile[], w
         (file) => file.firstFrame <= from,
         ({ frame }) => frame >= from,
       ),
+    files: () => list.map(({ path, durableBytes }) => ({ path, sizeBytes: durableBytes })),
     trim(feed, olderThanMs) {
       const done = trimmed.then(() => trim(feed, olderThanMs))
       trimmed = done.catch(() => undefined)

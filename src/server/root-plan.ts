@@ -25,7 +25,7 @@ export interface RootPlan {
 }
 
 export interface RootPlanDeps {
-  readonly state: Pick<State, 'install' | 'checkpoints' | 'recover'>
+  readonly state: Pick<State, 'install' | 'checkpoints' | 'recover' | 'restored'>
   /** Path of a tlog-policy with the addresses of witnesses. */
   readonly witnesses: string | undefined
   readonly clock: Clock
@@ -49,17 +49,19 @@ export async function planRoot(deps: RootPlanDeps): Promise<RootPlan> {
   }
   const found = await compare(new AbortController().signal)
   const plan = { install: state.install, origin: own.origin, policy: asked, compare, held: false }
+  // Whoever restores a backup may have the old disk still running, so it is never gone on with, whatever witnesses say.
+  const isRestored = state.restored !== undefined
   if (found.kind === 'untold') {
-    if (deps.recover) throw cannotTell(found.reasons)
+    if (deps.recover || isRestored) throw cannotTell(found.reasons)
     log(`nothing is signed until the witnesses have said what they know (${found.reasons.join('; ')})`)
     return { ...plan, held: true }
   }
-  if (found.kind === 'same' && !deps.recover) return plan
-  if (found.kind === 'same' && asked !== undefined) {
+  if (found.kind === 'same' && !deps.recover && !isRestored) return plan
+  if (found.kind === 'same' && asked !== undefined && !isRestored) {
     log('--recover: the witnesses know nothing that is not here, so there is nothing to recover from')
     return plan
   }
-  if (!deps.recover) throw oldCopy(own, found)
+  if (!deps.recover && !isRestored) throw oldCopy(own, found)
   const install = await nextGeneration(deps, asked, own, found)
   const origin = originOf(install, install.generation)
   log(`recovery: new logs go on as generation ${install.generation}; the root log is ${origin}`)
@@ -107,7 +109,9 @@ async function nextGeneration(
     if (sizes.some((size) => size !== undefined && size > 0)) continue
     const seen = found.kind === 'behind' ? { witnessed: found.size } : { witnessed: own.size }
     const by = found.kind === 'behind' || found.kind === 'fork' ? { witness: found.witness } : {}
-    return state.recover(next, { root: own.origin, held: own.size, ...seen, ...by })
+    const { restored } = state
+    const from = restored === undefined ? {} : { backup: restored.backup }
+    return state.recover(next, { root: own.origin, held: own.size, ...seen, ...by, ...from })
   }
   throw new AuditError('conflict', `the witnesses know ${MOST_GENERATIONS} later root logs of this node`)
 }

@@ -25,6 +25,28 @@ export interface Recovery {
   readonly witnessed: number
   /** Name of the witness that had seen most; absent where there are none. */
   readonly witness?: string
+  /** When the backup was made that was restored, RFC 3339; absent where there was none. */
+  readonly backup?: string
+}
+
+/** That this state came out of a backup, and nothing was signed since. */
+export interface Restored {
+  /** When the backup was made, RFC 3339. */
+  readonly backup: string
+  /** Left while the rest of the folder is still being put back. */
+  readonly unfinished?: true
+}
+
+export function readRestored(database: DatabaseSync): Restored | undefined {
+  const row = database.prepare("SELECT value FROM meta WHERE name = 'restored'").get()
+  // `markRestored` wrote it.
+  return row === undefined ? undefined : (JSON.parse(String(row['value'])) as Restored)
+}
+
+/** Durable when it returns. The next start begins a new generation, which takes the mark away. */
+export function markRestored(database: DatabaseSync, restored: Restored): void {
+  const text = 'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'
+  inOneCommit(database, () => database.prepare(text).run('restored', JSON.stringify(restored)))
 }
 
 /** Durable when it returns: logs of earlier generations end here. */
@@ -35,6 +57,7 @@ export function startGeneration(database: DatabaseSync, generation: number, reco
   inOneCommit(database, () => {
     upsert.run('generation', String(generation))
     upsert.run('recovery', JSON.stringify(recovery))
+    database.exec("DELETE FROM meta WHERE name = 'restored'")
   })
 }
 

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import { backup, type DatabaseSync } from 'node:sqlite'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -10,7 +10,16 @@ import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
 import { inOneCommit, openDatabase } from './database.ts'
 import { createErasures, type Erasures, ERASURES_SCHEMA } from './erasures.ts'
 import { createHourAccounts, type HourAccounts } from './hour-accounts.ts'
-import { type Install, readInstall, type Recovery, settleInstall, startGeneration } from './install.ts'
+import {
+  type Install,
+  markRestored,
+  readInstall,
+  readRestored,
+  type Recovery,
+  type Restored,
+  settleInstall,
+  startGeneration,
+} from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
 import { createRuleVersions, type RuleVersions } from './rule-versions.ts'
 import { readRun } from './run-file.ts'
@@ -33,6 +42,11 @@ export interface State {
   readonly erasures: Erasures
   /** Begins a new life of the node, after a recovery; gives the install as it is then. */
   recover(generation: number, recovery: Recovery): Install
+  /** It came out of a backup, and nobody has gone on with it yet. */
+  readonly restored: Restored | undefined
+  markRestored(restored: Restored): void
+  /** Writes a whole copy of it to a new file, as it is when this resolves. */
+  copyTo(path: string): Promise<void>
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -43,6 +57,8 @@ export interface StateOptions {
   /** `install` of the configuration. Left out: the one of the first start, or a made-up name at the first start. */
   readonly install?: string
   readonly clock: Clock
+  /** Opens it also where a restore of this folder has not come to its end: it is the one that goes on. */
+  readonly unfinished?: true
 }
 
 /**
@@ -57,8 +73,14 @@ export function openState(options: StateOptions): State {
   try {
     migrate(database, options.folder)
     const install = settleInstall(database, options.install, options.clock)
+    refuseUnfinished(database, options)
     return {
       install,
+      get restored() {
+        return readRestored(database)
+      },
+      markRestored: (restored) => markRestored(database, restored),
+      copyTo: async (path) => void (await backup(database, path)),
       checkpoints: createCheckpoints(database),
       tokens: createTokens(database),
       sessions: createSessions(database),
@@ -79,6 +101,12 @@ export function openState(options: StateOptions): State {
     database.close()
     throw error
   }
+}
+
+function refuseUnfinished(database: DatabaseSync, { folder, unfinished }: StateOptions): void {
+  if (unfinished === true || readRestored(database)?.unfinished !== true) return
+  const hint = 'remove the folder, and restore it again'
+  throw new AuditError('conflict', `the data folder ${folder} is only half restored`, { hint })
 }
 
 function openHeld(folder: string): DatabaseSync {

@@ -4,6 +4,7 @@ import { createConnection, gated, Refused } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { startEngine } from './engine.ts'
 import type { EngineState } from './engine.ts'
+import { createFreezes, type Freezes } from './freeze.ts'
 import { createErases, type Erases } from './erase.ts'
 import { createInserts, type Inserts } from './insert.ts'
 import { createReads } from './read.ts'
@@ -19,6 +20,7 @@ export interface Store {
   readonly reads: Reads
   readonly inserts: Inserts
   readonly rereads: Rereads
+  readonly freezes: Freezes
   readonly scrub: ScrubReads
   readonly erases: Erases
   engine(): EngineState | { readonly kind: 'remote' }
@@ -59,6 +61,7 @@ export function openStore(options: StoreOptions): Store {
     reads: createReads(prepared),
     inserts: createInserts(prepared),
     rereads: createRereads(prepared),
+    freezes: createFreezes(prepared, engine === undefined ? undefined : options.folder),
     scrub: createScrubReads(prepared),
     erases: createErases(prepared),
     engine: () => engine?.state() ?? { kind: 'remote' },
