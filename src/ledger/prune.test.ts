@@ -187,7 +187,7 @@ async function aLife(seed = 1): Promise<Life> {
   return { ...parts, ledger, roots, note: ledger.checkpoint(LOG)! }
 }
 
-async function open(life: Pick<Life, 'files' | 'checkpoints' | 'pruned'>): Promise<Ledger> {
+async function open(life: Pick<Life, 'files' | 'checkpoints' | 'pruned'> & { disk?: unknown }): Promise<Ledger> {
   const { files, checkpoints, pruned } = life
   const keys = await openLogKeys(files, '/data/keys')
   return openLedger({ files, folder: '/data/ledger', keys, checkpoints, pruned })

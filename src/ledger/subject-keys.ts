@@ -31,6 +31,8 @@ export interface SubjectKeys {
   retired(mark: string): readonly number[]
   /** Nobody can open or check a block that such a key salts any more. Overwritten on the disk when it returns. */
   destroy(ids: readonly number[]): void
+  /** The same for all keys of a log. */
+  destroyLog(log: string): void
   close(): void
 }
 
@@ -99,6 +101,7 @@ function subjectKeys(database: DatabaseSync): SubjectKeys {
   const selectRetired = database.prepare('SELECT id FROM keys WHERE substr(identity, 1, ?) = ? ORDER BY id')
   const retire = database.prepare('UPDATE keys SET identity = ? || id WHERE identity = ?')
   const remove = database.prepare('DELETE FROM keys WHERE id = ?')
+  const removeLog = database.prepare('DELETE FROM keys WHERE log = ?')
   const cache = new Map<string, SubjectKey>()
 
   const remember = (name: string, key: SubjectKey): SubjectKey => {
@@ -168,6 +171,11 @@ function subjectKeys(database: DatabaseSync): SubjectKeys {
       inOneCommit(database, () => ids.forEach((id) => remove.run(id)))
       cache.clear()
       // Until then the write-ahead log keeps what was deleted.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    },
+    destroyLog(log) {
+      inOneCommit(database, () => removeLog.run(log))
+      cache.clear()
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     },
     close: () => database.close(),

@@ -1,4 +1,4 @@
-import { backup, type DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -7,8 +7,9 @@ import type { Clock } from '../lib/clock.ts'
 import { type AdminLinks, createAdminLinks } from './admin-links.ts'
 import { type Approvals, createApprovals } from './approvals.ts'
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts'
-import { inOneCommit, openDatabase } from './database.ts'
+import { inOneCommit, openDatabase, translating } from './database.ts'
 import { createErasures, type Erasures, ERASURES_SCHEMA } from './erasures.ts'
+import { createHolds, type Holds, HOLDS_SCHEMA } from './holds.ts'
 import { createHourAccounts, type HourAccounts } from './hour-accounts.ts'
 import {
   type Install,
@@ -21,6 +22,7 @@ import {
   startGeneration,
 } from './install.ts'
 import { type PendingTrail, createPendingTrail } from './pending-trail.ts'
+import { createRetention, type Retention, RETENTION_SCHEMA } from './retention.ts'
 import { createRuleVersions, type RuleVersions } from './rule-versions.ts'
 import { readRun } from './run-file.ts'
 import { type Sessions, createSessions } from './sessions.ts'
@@ -40,13 +42,15 @@ export interface State {
   readonly ruleVersions: RuleVersions
   readonly hourAccounts: HourAccounts
   readonly erasures: Erasures
+  readonly holds: Holds
+  readonly retention: Retention
   /** Begins a new life of the node, after a recovery; gives the install as it is then. */
   recover(generation: number, recovery: Recovery): Install
   /** It came out of a backup, and nobody has gone on with it yet. */
   readonly restored: Restored | undefined
   markRestored(restored: Restored): void
-  /** Writes a whole copy of it to a new file, as it is when this resolves. */
-  copyTo(path: string): Promise<void>
+  /** Writes a whole copy of it, as it is now, to a new file; nobody has synced that. */
+  copyTo(path: string): void
   /** Releases the folder for the next process. */
   close(): void
 }
@@ -80,7 +84,7 @@ export function openState(options: StateOptions): State {
         return readRestored(database)
       },
       markRestored: (restored) => markRestored(database, restored),
-      copyTo: async (path) => void (await backup(database, path)),
+      copyTo: (path) => translating(path, () => void database.prepare('VACUUM INTO ?').run(path)),
       checkpoints: createCheckpoints(database),
       tokens: createTokens(database),
       sessions: createSessions(database),
@@ -91,6 +95,8 @@ export function openState(options: StateOptions): State {
       ruleVersions: createRuleVersions(database),
       hourAccounts: createHourAccounts(database),
       erasures: createErasures(database),
+      holds: createHolds(database),
+      retention: createRetention(database),
       recover(generation, recovery) {
         startGeneration(database, generation, recovery)
         return readInstall(database) ?? install
@@ -168,6 +174,7 @@ const MIGRATIONS: readonly string[] = [
      source TEXT NOT NULL, hour INTEGER NOT NULL, accounting TEXT NOT NULL, PRIMARY KEY (source, hour)
    ) STRICT, WITHOUT ROWID;`,
   ERASURES_SCHEMA,
+  HOLDS_SCHEMA + RETENTION_SCHEMA,
 ]
 
 function migrate(database: DatabaseSync, folder: string): void {

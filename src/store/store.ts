@@ -7,6 +7,7 @@ import type { EngineState } from './engine.ts'
 import { createFreezes, type Freezes } from './freeze.ts'
 import { createErases, type Erases } from './erase.ts'
 import { createInserts, type Inserts } from './insert.ts'
+import { createPartitions, type Partitions } from './partitions.ts'
 import { createReads } from './read.ts'
 import type { Reads } from './reads.ts'
 import { createRereads, type Rereads } from './reread.ts'
@@ -23,6 +24,7 @@ export interface Store {
   readonly freezes: Freezes
   readonly scrub: ScrubReads
   readonly erases: Erases
+  readonly partitions: Partitions
   engine(): EngineState | { readonly kind: 'remote' }
   close(): Promise<void>
 }
@@ -63,6 +65,7 @@ export function openStore(options: StoreOptions): Store {
     rereads: createRereads(prepared),
     freezes: createFreezes(prepared, engine === undefined ? undefined : options.folder),
     scrub: createScrubReads(prepared),
+    partitions: createPartitions(prepared),
     erases: createErases(prepared),
     engine: () => engine?.state() ?? { kind: 'remote' },
     async close() {
