@@ -10,6 +10,7 @@ import type { TokenRequest } from '../src/auth/tokens.ts'
 import { NOTHING } from '../src/domain/accounting.ts'
 import type { Receipt, RecordResult, SourceAnswer } from '../src/domain/answers.ts'
 import type { AuditEvent } from '../src/domain/event.ts'
+import { createErasureDesk } from '../src/ingest/erasure-desk.ts'
 import { checkRules } from '../src/ingest/rule-check.ts'
 import { createRuleDesk } from '../src/ingest/rule-desk.ts'
 import { createRulesInForce } from '../src/ingest/rules-in-force.ts'
@@ -19,6 +20,7 @@ import type { Emit, SourceRecord } from '../src/sources/source.ts'
 import { compileRules } from '../src/rules/compile.ts'
 import type { FileRules } from '../src/rules/rule-layers.ts'
 import { NO_RULES } from '../src/rules/rule-set.ts'
+import type { ApprovalRule } from '../src/state/approvals.ts'
 import { openState, type State } from '../src/state/state.ts'
 import { memoryReads } from './memory-reads.ts'
 
@@ -81,6 +83,7 @@ export function anApi({ readMasks, ...overrides }: Overrides = {}): TestApi {
       approvals: 'single',
     },
     accessAudits: noAccessAudits,
+    erasures: erasuresOn(state, clock, overrides.evidence?.approvals ?? 'single'),
     rules: rulesOn(state, () => events, clock),
     rejected: nothingRejected,
     refeed: () => undefined,
@@ -206,6 +209,22 @@ export const noAccessAudits: ApiDeps['accessAudits'] = {
   list: () => [],
   put: async () => ({ kind: 'same', revision: 1, hash: '' }),
   remove: async () => ({ kind: 'same', revision: 1, hash: '' }),
+}
+
+/** Erasures over a state folder and a store without events, which nobody executes. */
+export function erasuresOn(state: State, clock: Clock, approvalRule: ApprovalRule): ApiDeps['erasures'] {
+  return createErasureDesk({
+    erasures: state.erasures,
+    approvals: state.approvals,
+    approvalRule,
+    store: { find: async () => [] },
+    keys: { identitiesOf: () => new Map() },
+    asOf: () => 1,
+    holdOn: () => undefined,
+    trail: () => undefined,
+    wake: () => undefined,
+    clock,
+  })
 }
 
 /** Where no record was ever rejected. */

@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import type { Permission } from '../auth/judge.ts'
 import { AuditError } from '../domain/errors.ts'
 import { addAccessAuditRoutes } from './access-audits.ts'
+import { addBackupRoutes } from './backups.ts'
 import { addBodyBudget } from './body-budget.ts'
 import type { ApiDeps } from './deps.ts'
 import { addEventReadRoutes } from './events-read.ts'
@@ -10,6 +11,7 @@ import { addEventWriteRoutes } from './events-write.ts'
 import { addEventRoutes } from './event-one.ts'
 import { addProofRoute } from './event-proof.ts'
 import { addRelatedRoute } from './event-related.ts'
+import { addErasureRoutes } from './erasures.ts'
 import { addEvidenceRoutes } from './evidence.ts'
 import { addFieldRoutes } from './fields.ts'
 import { SECURITY_HEADERS, addGate } from './gate.ts'
@@ -26,6 +28,7 @@ import { addRejectedRoutes } from './rejected.ts'
 import { addRereadRoute } from './reread.ts'
 import { addSourceAccountingRoute } from './source-accounting.ts'
 import { addSourceRoutes } from './sources.ts'
+import { addScrubRoutes } from './scrub.ts'
 import { addStatic } from './static.ts'
 import { addTailRoute } from './tail.ts'
 import { addTokenRoutes } from './tokens.ts'
@@ -58,9 +61,12 @@ export function createApi(deps: ApiDeps): Api {
   addRelatedRoute(app, deps)
   addProofRoute(app, deps)
   addEvidenceRoutes(app, deps, trail)
+  addBackupRoutes(app, deps, trail)
+  addErasureRoutes(app, deps)
   addFieldRoutes(app)
   addTokenRoutes(app, deps, trail)
   addLedgerRoutes(app, deps)
+  addScrubRoutes(app, deps, trail)
   addReceiverRoutes(app, deps)
   addOtlpRoute(app, deps)
   addSourceRoutes(app, deps)

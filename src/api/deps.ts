@@ -1,13 +1,15 @@
 import type { TlsOptions } from 'node:tls'
 
 import type { ErasureLine } from '../../verify/index.ts'
-import type { LogInfo, SourceAnswer, WitnessAnswer } from '../domain/answers.ts'
-import type { AuditEvent } from '../domain/event.ts'
+import type { LogInfo, SourceAnswer, TimeStampAnswer, WitnessAnswer } from '../domain/answers.ts'
+import type { AuditEvent, JsonObject } from '../domain/event.ts'
 import type { RuleCheck } from '../domain/rule-answers.ts'
 import type { Auth } from '../auth/auth.ts'
 import type { HourAccount } from '../ingest/hours.ts'
 import type { AccessAuditDesk } from '../ingest/access-audit-desk.ts'
+import type { ErasureDesk } from '../ingest/erasure-desk.ts'
 import type { RejectedDesk } from '../ingest/rejected-desk.ts'
+import type { Scrub } from '../ingest/scrub.ts'
 import type { Refeed } from '../ingest/replay.ts'
 import type { RuleCheckAsked } from '../ingest/rule-check.ts'
 import type { RuleDesk } from '../ingest/rule-desk.ts'
@@ -34,6 +36,7 @@ export interface ApiDeps {
   /** Accounts of a source from an hour to before another, oldest first; hours are counted since 1970, UTC. */
   readonly hours: (source: string, since: number, until: number) => readonly HourAccount[]
   readonly accessAudits: AccessAuditDesk
+  readonly erasures: ErasureDesk
   readonly rules: RulesApi
   /** Makes a query find what rules in force have hashed, too. Undefined: they hash nothing. */
   readonly hashed?: () => ((query: Query) => Query) | undefined
@@ -58,10 +61,16 @@ export interface ApiDeps {
   readonly readiness: () => Readiness
   /** Undefined, or left out: none are configured. */
   readonly witnesses?: () => WitnessAnswer | undefined
+  /** Undefined, or left out: no time stamp authority is configured. */
+  readonly timeStamps?: () => TimeStampAnswer | undefined
   readonly info: ServerInfo
   /** Folder with the built UI; undefined: the API alone. */
   readonly uiFolder: string | undefined
   readonly evidence: EvidenceDeps
+  /** Copies the data folder while it is at work. Left out: there is none. */
+  readonly backup?: (asked: BackupAsked) => Promise<JsonObject>
+  /** The store compared with the ledger. Left out: it is not. */
+  readonly scrub?: Pick<Scrub, 'ask' | 'standing'>
   readonly clock: Clock
   readonly limits: Limits
   /** Who may read the logs without a credential: nobody, all but their entries, everybody. Default `none`. */
@@ -96,6 +105,14 @@ interface LedgerReads {
   rootProof?(log: string, index: number): Promise<RootInclusion | undefined>
   /** Paths below a log (C2SP tlog-tiles). Undefined: no such thing. */
   serve(log: string, path: string): Promise<ServedFile | undefined>
+}
+
+interface BackupAsked {
+  /** A folder of this machine, absolute. */
+  readonly to: string
+  readonly withKeys: boolean
+  readonly tell: (doneBytes: number, totalBytes: number) => void
+  readonly signal: AbortSignal
 }
 
 /** What evidence packs are made with, beside what all reads have. */

@@ -2,14 +2,17 @@ import { Command, CommanderError } from 'commander'
 
 import packageJson from '../../package.json' with { type: 'json' }
 import { adminLinkCommand } from './admin-link.ts'
+import { backupCommand } from './backup.ts'
 import { configCommand } from './config.ts'
 import { complain } from './complain.ts'
+import { eraseCommand } from './erase.ts'
 import { evidenceCommand } from './evidence.ts'
 import { forwardCommand } from './forward.ts'
 import type { Io } from './io.ts'
 import { ledgerCommand } from './ledger.ts'
 import { protectOperands } from './operands.ts'
 import { policyCommand } from './policy.ts'
+import { restoreCommand } from './restore.ts'
 import { rulesCommand } from './rules.ts'
 import { searchCommand } from './search.ts'
 import { serveCommand } from './serve.ts'
@@ -55,12 +58,15 @@ export function createProgram(io: Io): Command {
     ledgerCommand(io),
     witnessCommand(io),
     evidenceCommand(io),
+    eraseCommand(io),
     sourcesCommand(io),
     policyCommand(io),
     rulesCommand(io),
     tokenCommand(io),
     adminLinkCommand(io),
     configCommand(io),
+    backupCommand(io),
+    restoreCommand(io),
   ]
   for (const command of commands) program.addCommand(inherit(command, program))
   return program

@@ -10,12 +10,15 @@ import { createRulesInForce, type RulesInForce } from '../ingest/rules-in-force.
 import { createSealWorkers } from '../ingest/workers.ts'
 import { createWriter, type Writer } from '../ingest/writer.ts'
 import { createFeed } from '../journal/feed.ts'
+import type { ClockReading } from '../ledger/clock-watch.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Tombstone } from '../state/erasures.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import type { Closers } from './closers.ts'
 import type { Config } from './config.ts'
 import type { Foundation } from './foundation.ts'
+import { createRefusedRows, type RefusedRows } from './refused-rows.ts'
 
 /** The write path at work: the writer, and what follows the journal: ledger, store, rejected records. */
 export interface Pipeline {
@@ -26,8 +29,11 @@ export interface Pipeline {
   readonly storeFollower: StoreFollower
   readonly rejected: RejectedDesk
   readonly rules: RulesInForce
+  readonly refusedRows: RefusedRows
   /** Writes an event of our own trail. Returns at once and never throws. */
   trail(event: AuditEvent): void
+  /** Tells all who seal whom nothing may come back of, and that keys were taken out of use. */
+  forget(tombstones: readonly Tombstone[]): void
   /** Everything before this feed number is for good where it belongs. */
   passedFeed(): number
 }
@@ -39,6 +45,8 @@ export interface PipelineDeps {
   readonly log: (message: string) => void
   /** The process cannot go on. */
   readonly fatal: (error: unknown) => void
+  /** How far our clock is from others, as heard last. */
+  readonly ourClock: () => ClockReading | undefined
   readonly stalePid: () => number | undefined
   readonly onEngine: (pid: number) => void
 }
@@ -56,7 +64,12 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   failed.promise.catch(deps.fatal)
   const fatal = failed.reject
   const feed = createFeed(journal)
-  const workers = createSealWorkers({ dedupeKey: keys.dedupe, keysFor: createKeyDesk(keys.subjects), log })
+  const workers = createSealWorkers({
+    dedupeKey: keys.dedupe,
+    tombstones: deps.foundation.state.erasures.tombstones(),
+    keysFor: createKeyDesk(keys.subjects),
+    log,
+  })
   closers.push(() => workers.close())
   const store = openStore({
     ...config.store,
@@ -74,6 +87,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     clock,
     ...(config.ledger.rootMs !== undefined && { rootMs: config.ledger.rootMs }),
   })
+  const refused = createRefusedRows(deps.foundation.state.snapshots)
   const storeFollower = createStoreFollower({
     feed,
     trimmedFeed: journal.oldestFeed - 1,
@@ -81,7 +95,10 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     inserts: store.inserts,
     rows: (frames, from) => workers.rows(frames, from),
     clock,
-    onRefused: (event, reason) => log(`the engine refused event ${event.index} of ${event.log}: ${reason}`),
+    onRefused: (event, reason) => {
+      refused.note(event.log, event.index)
+      log(`the engine refused event ${event.index} of ${event.log}: ${reason}`)
+    },
     onMissing: (origin, events) => log(missingRows(origin, events)),
     log,
   })
@@ -144,6 +161,7 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     // Without the failure a log would wait for ever for a ledger that has ended, and all that is sent behind it.
     finalCheckpoint: (origin, size) => Promise.race([ledgerFollower.finalCheckpoint(origin, size), failed.promise]),
     vkey: (origin) => keys.vkey(origin),
+    ourClock: deps.ourClock,
     ...(install.recovery !== undefined && { recovery: { ...install.recovery } }),
     rules,
     keepsRejected: maxBytes > 0,
@@ -158,7 +176,9 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     storeFollower,
     rejected,
     rules,
+    refusedRows: refused,
     passedFeed,
+    forget: (tombstones) => workers.forget(tombstones),
     trail(event) {
       writer.trail(event).catch((error: unknown) => log(`an event of our own trail was not written: ${String(error)}`))
     },

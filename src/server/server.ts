@@ -7,7 +7,13 @@ import { type Auth, createAuth } from '../auth/auth.ts'
 import { AuditError } from '../domain/errors.ts'
 import { isRootOrigin } from '../domain/sealed.ts'
 import { createAccessAuditDesk } from '../ingest/access-audit-desk.ts'
+import type { AuditEvent } from '../domain/event.ts'
+import type { ErasureDesk } from '../ingest/erasure-desk.ts'
 import type { HourAccount } from '../ingest/hours.ts'
+import type { Scrub } from '../ingest/scrub.ts'
+import { ledgerAlarm } from '../ingest/trail.ts'
+import { type ClockWatch, createClockWatch } from '../ledger/clock-watch.ts'
+import type { TimeStamps } from '../ledger/time-stamps.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
@@ -16,16 +22,21 @@ import { deriveRuleKeys } from '../rules/masks-hash.ts'
 import { readMasksOf } from '../rules/masks-read.ts'
 import { hashedSearch } from '../rules/masks-search.ts'
 import { readRun } from '../state/run-file.ts'
+import { type BackupParts, makeBackup } from './backup.ts'
+import { summaryOf } from './backup-manifest.ts'
 import { type Closers, whole } from './closers.ts'
 import type { Config } from './config.ts'
 import { openEvidence } from './evidence.ts'
+import { startErasures } from './erasures.ts'
 import { type Foundation, openFoundation } from './foundation.ts'
 import { listen } from './listen.ts'
 import { type Pipeline, startPipeline } from './pipeline.ts'
 import { openRules, type RulesAtWork } from './rules-at-work.ts'
 import { createRunRecord } from './run-record.ts'
 import { receiverCertificates, receiverSecrets, type Sources, startSources } from './sources.ts'
+import { startScrub } from './scrub.ts'
 import { startUpkeep } from './upkeep.ts'
+import { startTimeStamps } from './time-stamps.ts'
 import { startWitnesses, type Witnesses } from './witnesses.ts'
 
 export interface ServerOptions {
@@ -86,7 +97,13 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const runRecord = createRunRecord(files, config.data, log)
   const stalePid = () => previousRun?.enginePid
   const onEngine = (pid: number) => runRecord.engine(pid)
-  const pipeline = await startPipeline({ config, foundation, clock, log, fatal, stalePid, onEngine }, closers)
+  const clocks = createClockWatch((isOff, message) => {
+    log(`${isOff ? 'ALARM: ' : ''}${message}`)
+    pipeline.trail(ledgerAlarm(isOff ? 'clock-skew' : 'clock-right', !isOff, message, clock.now()))
+  })
+  const ourClock = () => clocks.reading()
+  const pipelineDeps = { config, foundation, clock, log, fatal, ourClock, stalePid, onEngine }
+  const pipeline = await startPipeline(pipelineDeps, closers)
 
   const { loadAgain } = options
   const rules = openRules({ config, loadAgain, foundation, pipeline, clock, log, fatal })
@@ -104,8 +121,11 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     sourcesEnd.abort()
     return sources.stopped
   })
-  const witnesses = startWitnesses({ foundation, clock, log, fatal, trail: (event) => pipeline.trail(event) }, closers)
+  const trail = (event: AuditEvent) => pipeline.trail(event)
+  const witnesses = startWitnesses({ foundation, clock, clocks, log, fatal, trail }, closers)
+  const stamps = startTimeStamps({ config, foundation, files, clocks, clock, log, fatal, trail }, closers)
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
+  const scrub = startScrub({ config, foundation, pipeline, clock, log }, closers)
   rules.follow(closers)
 
   const auth = createAuth({
@@ -121,7 +141,34 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     { files, data: config.data, uiFolder, state: foundation.state, policy: foundation.root.policy, clock, logError },
     closers,
   )
-  const parts = { foundation, pipeline, witnesses, sources, rules, auth, evidence, clock, startedAt }
+  const erasures = startErasures(
+    {
+      foundation,
+      pipeline,
+      jobs: evidence.jobs,
+      approvalRule: evidence.approvals,
+      holdOn: () => undefined,
+      clock,
+      log,
+      fatal,
+    },
+    closers,
+  )
+  const parts = {
+    foundation,
+    pipeline,
+    erasures,
+    witnesses,
+    stamps,
+    clocks,
+    sources,
+    rules,
+    auth,
+    evidence,
+    scrub,
+    clock,
+    startedAt,
+  }
   const { app } = createApi(apiDeps(options, parts))
   const url = await listen(app, config.listen, config.tls, { clock, log, signal: sourcesEnd.signal })
   closers.push(() => app.close())
@@ -141,12 +188,16 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
 
 interface Parts {
   readonly witnesses: Witnesses
+  readonly stamps: TimeStamps | undefined
+  readonly clocks: ClockWatch
   readonly foundation: Foundation
   readonly pipeline: Pipeline
   readonly sources: Sources
   readonly rules: RulesAtWork
   readonly auth: Auth
   readonly evidence: EvidenceDeps
+  readonly erasures: ErasureDesk
+  readonly scrub: Scrub
   readonly clock: Clock
   readonly startedAt: number
 }
@@ -164,6 +215,7 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     receiver: (name) => sources.receiver(name),
     sources: () => sources.list(),
     hours: (name, since, until) => hoursOf(foundation, name, since, until),
+    erasures: parts.erasures,
     accessAudits: createAccessAuditDesk(rules.desk, clock),
     rules,
     hashed: () => hashedSearch(pipeline.rules.current().set, deriveRuleKeys(keys.dedupe)),
@@ -179,8 +231,11 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     trail: (event) => pipeline.trail(event),
     logError: errorsTo(log),
     evidence,
-    readiness: () => readinessOf(pipeline, rules, parts.witnesses),
+    backup: async (asked) => summaryOf(await makeBackup(backupParts(config, foundation, pipeline, clock), asked)),
+    scrub: parts.scrub,
+    readiness: () => readinessOf(pipeline, rules, parts),
     witnesses: () => parts.witnesses.standing(),
+    timeStamps: () => parts.stamps?.standing(),
     info: {
       install: state.install.name,
       version: packageJson.version,
@@ -196,6 +251,20 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
     // Cursors outlive a restart, and open with no other install.
     cursorKey: new Uint8Array(hkdfSync('sha256', keys.dedupe, '', 'whodid cursor', 32)),
+  }
+}
+
+function backupParts(config: Config, { state, journal }: Foundation, { store }: Pipeline, clock: Clock): BackupParts {
+  const isEmbedded = config.store.url === undefined
+  return {
+    files: realFiles,
+    clock,
+    data: config.data,
+    keys: config.keys,
+    state,
+    journal: async () => journal.files(),
+    freezes: isEmbedded ? store.freezes : undefined,
+    wrapped: false,
   }
 }
 
@@ -215,7 +284,7 @@ function streamsOf(ledger: Foundation['ledger']): readonly string[] {
 function readinessOf(
   { admission, store }: Pipeline,
   rules: RulesAtWork,
-  witnesses: Witnesses,
+  { witnesses, stamps, clocks, scrub }: Pick<Parts, 'witnesses' | 'stamps' | 'clocks' | 'scrub'>,
 ): ReturnType<ApiDeps['readiness']> {
   const refusal = admission.refusal()
   const engine = store.engine()
@@ -225,7 +294,17 @@ function readinessOf(
     ...(engine.kind === 'failing' ? [`the engine fails: ${engine.reason}`] : []),
   ]
   // Rules that wait keep nobody from sending, and what witnesses do says nothing about intake and search.
-  return { ready: reasons.length === 0, reasons: [...reasons, ...rules.notes(), ...witnesses.reasons()] }
+  return {
+    ready: reasons.length === 0,
+    reasons: [
+      ...reasons,
+      ...rules.notes(),
+      ...witnesses.reasons(),
+      ...(stamps?.reasons() ?? []),
+      ...clocks.reasons(),
+      ...scrub.reasons(),
+    ],
+  }
 }
 
 async function firstOf(engine: Promise<void>, clock: Clock): Promise<void> {

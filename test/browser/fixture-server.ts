@@ -14,7 +14,7 @@ import { formatNote, formatVerifierKey, keyId } from '../../verify/note.ts'
 import { hashesAt, parseTilePath } from '../../verify/tiles.ts'
 import type { HashReader, TreeNode } from '../../verify/tree.ts'
 import { treeRoot } from '../../verify/tree.ts'
-import { noAccessAudits, nothingRejected, rulesOn } from '../an-api.ts'
+import { noAccessAudits, nothingRejected, erasuresOn, rulesOn } from '../an-api.ts'
 import { createApi } from '../../src/api/api.ts'
 import type { ApiDeps } from '../../src/api/deps.ts'
 import { DEFAULT_LIMITS } from '../../src/api/deps.ts'
@@ -87,6 +87,7 @@ export async function startFixtureServer(
     evidence: NO_EVIDENCE,
     accessAudits: noAccessAudits,
     rules: rulesOn(state, () => [], clock),
+    erasures: erasuresOn(state, clock, 'single'),
     rejected: nothingRejected,
     refeed: () => undefined,
     reads: guarded(readsOf(stored), () => engine),
