@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { readRun } from '../../src/state/run-file.ts'
 import { aFolder, until } from '../a-server.ts'
+import { receiverContract } from '../contract/receiver.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
@@ -17,6 +19,40 @@ function ask(socketPath: string, path: string): Promise<string> {
     .end()
   return promise
 }
+
+/** Every server is started with a pipe of its own, as a process is. */
+let pipe = new PassThrough()
+
+let number = 0
+
+function pipedRecord(): string {
+  return JSON.stringify({
+    event: { id: `record-${++number}`, action: 'read', outcome: 'success' },
+    user: { name: 'ada' },
+  })
+}
+
+receiverContract({
+  config: () => {
+    pipe = new PassThrough()
+    const input = vi.spyOn(process, 'stdin', 'get')
+    // A pipe that is read as the process's own is: as a stream of bytes.
+    input.mockReturnValue(pipe as unknown as typeof process.stdin)
+    onTestFinished(() => input.mockRestore())
+    return { name: 'shop', kind: 'stdin', format: 'ecs' }
+  },
+  farSide: () => {
+    const write = async (lines: readonly string[]) => void pipe.write(lines.map((line) => `${line}\n`).join(''))
+    let last: readonly string[] = []
+    return {
+      send: (count) => write((last = Array.from({ length: count }, pipedRecord))),
+      sendBad: () => write(['[7]']),
+      again: () => write(last),
+    }
+  },
+  role: 'follower',
+  badReason: 'wrong_type',
+})
 
 test('what is piped into a server is found, and the server ends while the pipe is open', async () => {
   const folder = aFolder()
