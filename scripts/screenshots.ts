@@ -80,6 +80,9 @@ async function take(event: AuditEvent, size: keyof typeof SIZES, theme: 'light' 
     await page.goto(`${server.url}/sources`)
     await page.waitForSelector('.sources-table tbody tr')
     await shoot(page, `sources-${size}-${theme}`)
+    await page.goto(`${server.url}/policies`)
+    await page.waitForSelector('.rule-family')
+    await shoot(page, `rules-${size}-${theme}`)
   }
   await context.close()
 }

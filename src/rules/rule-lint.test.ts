@@ -37,7 +37,7 @@ test('gives back rules as the API takes them, and says which a file has already'
 
   expect(rules).toEqual([{ kind: 'rule', name: 'no-watch', value: rule }])
   expect(changes).toEqual([])
-  expect(findings).toMatchObject([{ line: 3, message: expect.stringContaining('stands in whodid.yaml:3:5') }])
+  expect(findings).toMatchObject([{ line: 4, message: expect.stringContaining('stands in whodid.yaml:3:5') }])
 })
 
 test('refuses what is not understood, by its place', () => {

@@ -11,6 +11,8 @@ import type { RuleSet } from './rule-set.ts'
 export function documentOf(name: string, set: RuleSet): string | undefined {
   const [, kind, bare = ''] = /^(rule|access-audit|policy)\/(.+)$/s.exec(name) ?? []
   switch (kind) {
+    case undefined:
+      return undefined
     case 'rule': {
       const rule = set.expressions.find((each) => each.name === bare)
       return rule && stringify({ apiVersion: 'whodid.dev/v1', kind: 'Rules', rules: [rule] })

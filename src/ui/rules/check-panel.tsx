@@ -89,7 +89,9 @@ function Answer({ answer, isOld }: { answer: RuleCheckAnswer; isOld: boolean }):
       <table className="checked-table">
         <thead>
           <tr>
-            <td />
+            <th scope="col">
+              <span className="unseen">what</span>
+            </th>
             <th scope="col">now</th>
             <th scope="col">changed</th>
             <th scope="col">difference</th>

@@ -21,6 +21,9 @@ test('takes apart what a rule says, and leaves words and what was cut as they ar
     ['paths', 'a, b'],
   ])
   expect(saidBy('{"match":"acti…')).toEqual([['', '{"match":"acti…']])
+  expect(saidBy('{"rules":[{"types":[],"mesh":"default","access":["CREATE"]},{"accessAll":true}]}')).toEqual([
+    ['rules', 'mesh default, access CREATE; accessAll'],
+  ])
   expect(saidBy('excluded')).toEqual([['', 'excluded']])
   expect(saidBy('')).toEqual([])
 })

@@ -64,9 +64,16 @@ export function saidBy(says: string): readonly Said[] {
 }
 
 function textOf(value: unknown): string {
-  if (typeof value === 'string') return value
-  const isPlain = Array.isArray(value) && value.every((each) => typeof each === 'string')
-  return isPlain ? value.join(', ') : JSON.stringify(value)
+  if (typeof value === 'string') return value === '' ? '""' : value
+  if (Array.isArray(value)) {
+    const parts = value.map((each: unknown) => textOf(each))
+    return parts.join(value.every((each) => typeof each === 'string') ? ', ' : '; ')
+  }
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  return Object.entries(value)
+    .filter(([, each]: [string, unknown]) => !(Array.isArray(each) && each.length === 0))
+    .map(([key, each]: [string, unknown]) => (each === true ? key : `${key} ${textOf(each)}`))
+    .join(', ')
 }
 
 function parsedObject(text: string): Record<string, unknown> | undefined {
@@ -161,8 +168,9 @@ export function effectLines(now: RuleEffect, candidate: RuleEffect): readonly (r
   return [
     line('kept', now.kept, candidate.kept, countText),
     line('dropped', now.dropped, candidate.dropped, countText),
-    line('changed', now.changed, candidate.changed, countText),
-    line('bytes kept', now.bytes, candidate.bytes, sizeText),
+    line('altered', now.changed, candidate.changed, countText),
+    // Events that came in our own shape have no original beside them.
+    ...(now.bytes + candidate.bytes === 0 ? [] : [line('bytes kept', now.bytes, candidate.bytes, sizeText)]),
   ]
 }
 

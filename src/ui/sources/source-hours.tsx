@@ -25,6 +25,7 @@ export function SourceHours({ name }: { name: string }): ReactNode {
       {data === undefined && error === null && <p className="quiet-note">Fetching the accounts…</p>}
       {data?.hours.length === 0 && <p className="quiet-note">Nothing came in the last 24 hours.</p>}
       {hours.length > 0 && (
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls is scrolled by keys too
         <div className="hours-scroll" tabIndex={0} role="group" aria-labelledby="hours-title">
           <table>
             <thead>
