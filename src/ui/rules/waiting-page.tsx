@@ -64,7 +64,7 @@ function WaitingItem({ waiting, mayDecide }: { waiting: WaitingRules; mayDecide:
       <ul className="waiting-reasons">
         {reasons.map((reason) => (
           <li key={reason}>
-            It waits since <Value text={reason} limit={400} />.
+            It waits because <Value text={reason} limit={400} />.
           </li>
         ))}
       </ul>
