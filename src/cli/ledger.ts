@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { LogInfo, WitnessAnswer } from '../domain/answers.ts'
 import { callJson, findServer } from './client.ts'
 import type { Io } from './io.ts'
+import { scrubCommand } from './ledger-scrub.ts'
 import { type OutputFormat, type ServerOptions, addServerOptions, outputOption } from './options.ts'
 import { csvLine, jsonText, print, tableText } from './output.ts'
 
@@ -12,7 +13,10 @@ interface ListOptions extends ServerOptions {
 
 /** `whodid ledger list` */
 export function ledgerCommand(io: Io): Command {
-  return new Command('ledger').description('the logs, and who has witnessed them').addCommand(listCommand(io))
+  return new Command('ledger')
+    .description('the logs, and who has witnessed them')
+    .addCommand(listCommand(io))
+    .addCommand(scrubCommand(io))
 }
 
 function listCommand(io: Io): Command {

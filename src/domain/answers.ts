@@ -147,6 +147,18 @@ export interface WitnessAnswer {
   }[]
 }
 
+/** How time stamps stand: in `GET /log` as `timeStamps`, where an authority is configured. */
+export interface TimeStampAnswer {
+  readonly state: 'waiting' | 'stamped' | 'failing'
+  /** Size of the newest checkpoint of the root log that has one, and the time that it says. */
+  readonly size?: number
+  readonly at?: string
+  /** When the next one is asked for. */
+  readonly next?: string
+  /** Why there is none. */
+  readonly reason?: string
+}
+
 /** `GET /v1/me` */
 export interface Me {
   /** `admin` for the one-time link, else the token's name. */

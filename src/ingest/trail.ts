@@ -30,6 +30,45 @@ export function witnessAlarm(kind: WitnessAlarm, message: string, now: number): 
   }
 }
 
+/** Told once of each row that is not what the ledger says. `now` is in milliseconds since 1970. */
+export function scrubAlarm(
+  found: { readonly log: string; readonly index: number; readonly columns: readonly string[] },
+  text: string,
+  now: number,
+): AuditEvent {
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: {
+      kind: 'alert',
+      dataset: 'whodid.ledger',
+      action: 'scrub-difference',
+      outcome: 'failure',
+      category: ['database'],
+    },
+    user: { kind: 'system', name: 'whodid' },
+    audit: {
+      resource: [{ type: 'leaf', name: `${found.log}/${found.index}` }],
+    },
+    message: `the store is not what the ledger says: ${text}`,
+  }
+}
+
+/** Told of time stamps and clocks. `now` is in milliseconds since 1970. */
+export function ledgerAlarm(action: string, isWell: boolean, message: string, now: number): AuditEvent {
+  return {
+    '@timestamp': new Date(now).toISOString(),
+    event: {
+      kind: 'alert',
+      dataset: 'whodid.ledger',
+      action,
+      outcome: isWell ? 'success' : 'failure',
+      category: ['configuration'],
+    },
+    user: { kind: 'system', name: 'whodid' },
+    message,
+  }
+}
+
 /** Told once a minute and source, with what was given up since the last time. `now` is in milliseconds since 1970. */
 export function shedAlarm(
   source: string,

@@ -50,8 +50,17 @@ interface LedgerConfig {
   readonly public: 'none' | 'tiles' | 'entries'
   /** A tlog-policy with the addresses of the witnesses of the root log. */
   readonly witnesses?: string
+  /** A time stamp authority (RFC 3161), how often it is asked, who it must lead to, and under which policy. */
+  readonly timestamps?: {
+    readonly url: string
+    readonly everyMs: number
+    readonly ca?: string
+    readonly policy?: string
+  }
   /** How often the root log takes in what changed; left out: ten seconds. */
   readonly rootMs?: number
+  /** Part of the time in which the store is compared with the ledger; left out: 0.02. */
+  readonly scrubShare?: number
 }
 
 interface StreamConfig {
@@ -99,7 +108,22 @@ const file = z.strictObject({
     .strictObject({
       public: z.enum(['none', 'tiles', 'entries']).exactOptional(),
       witnesses: z.string().min(1).exactOptional(),
+      timestamps: z
+        .strictObject({
+          url: z.url({ protocol: /^https?$/ }),
+          every: z
+            .string()
+            .regex(/^[1-9]\d{0,4}[smhd]$/, 'a time like 1h')
+            .exactOptional(),
+          ca: z.string().min(1).exactOptional(),
+          policy: z
+            .string()
+            .regex(/^[0-2](?:\.(?:0|[1-9]\d{0,9})){1,20}$/, 'an object identifier like 1.2.3.4.1')
+            .exactOptional(),
+        })
+        .exactOptional(),
       rootSeconds: z.int().min(1).max(600).exactOptional(),
+      scrubShare: z.number().min(0).max(1).exactOptional(),
     })
     .exactOptional(),
   store: z.strictObject({ url: z.url(), database: z.string().regex(/^\w+$/).exactOptional() }).exactOptional(),
@@ -172,7 +196,9 @@ export function loadConfig(overrides: ConfigOverrides): Config {
     ledger: {
       public: said.ledger?.public ?? 'none',
       ...(said.ledger?.witnesses !== undefined && { witnesses: at(said.ledger.witnesses) }),
+      ...(said.ledger?.timestamps !== undefined && { timestamps: timestampsOf(said.ledger.timestamps, at) }),
       ...(said.ledger?.rootSeconds !== undefined && { rootMs: said.ledger.rootSeconds * 1000 }),
+      ...(said.ledger?.scrubShare !== undefined && { scrubShare: said.ledger.scrubShare }),
     },
     store: said.store ?? {},
     streams: said.streams ?? [],
@@ -230,6 +256,16 @@ function withPolicy(
   throw new AuditError('invalid_config', `source ${source.name} names the policy ${policy}, which there is not`, {
     hint,
   })
+}
+
+function timestampsOf(
+  { url, every = '1h', ca, policy }: NonNullable<NonNullable<FileConfig['ledger']>['timestamps']>,
+  at: (relative: string) => string,
+): NonNullable<LedgerConfig['timestamps']> {
+  const unit = { s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS }
+  // The schema allows no other letter.
+  const everyMs = Number(every.slice(0, -1)) * unit[every.at(-1) as keyof typeof unit]
+  return { url, everyMs, ...(ca !== undefined && { ca: at(ca) }), ...(policy !== undefined && { policy }) }
 }
 
 function isOrigin(text: string): boolean {
