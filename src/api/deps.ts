@@ -10,6 +10,7 @@ import type { AccessAuditDesk } from '../ingest/access-audit-desk.ts'
 import type { ErasureDesk } from '../ingest/erasure-desk.ts'
 import type { RejectedDesk } from '../ingest/rejected-desk.ts'
 import type { Scrub } from '../ingest/scrub.ts'
+import type { RetentionDesk } from '../ingest/retention.ts'
 import type { Refeed } from '../ingest/replay.ts'
 import type { RuleCheckAsked } from '../ingest/rule-check.ts'
 import type { RuleDesk } from '../ingest/rule-desk.ts'
@@ -40,6 +41,8 @@ export interface ApiDeps {
   readonly rules: RulesApi
   /** Makes a query find what rules in force have hashed, too. Undefined: they hash nothing. */
   readonly hashed?: () => ((query: Query) => Query) | undefined
+  /** Left out: nothing is kept for a time. */
+  readonly retention?: RetentionDesk
   readonly rejected: Pick<RejectedDesk, 'list' | 'get' | 'take' | 'settle' | 'discard' | 'totals'>
   /** Undefined: nobody knows any more what the records of that source were. */
   readonly refeed: (name: string) => Refeed | undefined

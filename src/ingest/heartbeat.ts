@@ -20,13 +20,15 @@ export interface Heartbeats {
 }
 
 export interface HeartbeatDeps {
+  /** How far our clock is ahead of another one, in milliseconds, at least and at most. Left out: nobody was heard. */
+  readonly ourClock?: () => { readonly by: string; readonly fromMs: number; readonly toMs: number } | undefined
   readonly books: Books
   readonly logs: Logs
   /** The last signed checkpoint of a log, as its note. */
   readonly checkpoint: (log: string) => string | undefined
 }
 
-export function createHeartbeats({ books, logs, checkpoint }: HeartbeatDeps): Heartbeats {
+export function createHeartbeats({ books, logs, checkpoint, ourClock }: HeartbeatDeps): Heartbeats {
   /** By source, as measured last. */
   const clockOffsets = new Map<string, number>()
   /** Hours before this one were told by a heartbeat after they had ended. */
@@ -59,8 +61,10 @@ export function createHeartbeats({ books, logs, checkpoint }: HeartbeatDeps): He
     of(log, received, rules) {
       const note = checkpoint(log.origin)
       const sources = books.inLog(log.origin)
+      const clock = ourClock?.()
       return {
         ...(note !== undefined && { checkpoint: hash('sha256', note, 'hex') }),
+        ...(clock !== undefined && { clock: { ...clock } }),
         rules,
         sources,
         ...aboutSenders(log.stream === TRAIL_STREAM ? [...books.sources.keys()] : Object.keys(sources)),

@@ -65,6 +65,8 @@ export interface WriterDeps {
   /** Waits until a log's leaves before `size` are signed and gives that checkpoint; used when a log closes. */
   readonly finalCheckpoint: (log: string, size: number) => Promise<string>
   readonly vkey: (log: string) => Promise<string>
+  /** See `HeartbeatDeps`. */
+  readonly ourClock?: () => { readonly by: string; readonly fromMs: number; readonly toMs: number } | undefined
   /** What the recovery that began this generation found: told in the first log of each stream that goes on after it. */
   readonly recovery?: JsonObject
   /** Whether records that can become no event are kept for another look. Left out: they are. */

@@ -24,7 +24,7 @@ export async function serveLog(
   published: number,
   path: string,
 ): Promise<ServedFile | undefined> {
-  const small = SMALL_FILES.get(path)
+  const small = SMALL_FILES.get(path) ?? typeOfAnchor(path)
   if (small !== undefined) {
     const body = await files.read(`${folder}/${path}`)
     return body && { body, contentType: small, cache: 'short', gzip: false }
@@ -40,6 +40,15 @@ const SMALL_FILES: ReadonlyMap<string, string> = new Map([
   ['log.json', 'application/json; charset=utf-8'],
   ['log.vkey', 'text/plain; charset=utf-8'],
 ])
+
+const ANCHOR = /^anchors\/(?:chain\.pem|\d{1,16}\.(?:checkpoint|tsr))$/
+
+/** Time stamps: docs/time-stamps.md. */
+function typeOfAnchor(path: string): string | undefined {
+  if (!ANCHOR.test(path)) return undefined
+  if (path.endsWith('.tsr')) return 'application/timestamp-reply'
+  return path.endsWith('.pem') ? 'application/x-pem-file' : 'text/plain; charset=utf-8'
+}
 
 async function serveBundle(log: Log, tile: Tile): Promise<ServedFile> {
   if (tile.width < TILE_WIDTH) return asFile(await log.bundle(tile.index, tile.width))

@@ -24,6 +24,8 @@ export interface WitnessRoundsDeps {
   readonly fetch: typeof fetch
   readonly clock: Clock
   readonly log: (message: string) => void
+  /** A witness signed with its time, in seconds, between these two of ours, in milliseconds. */
+  readonly onTime?: (name: string, time: number, sentMs: number, receivedMs: number) => void
   readonly alarm: (kind: WitnessAlarm, message: string) => void
 }
 
@@ -78,8 +80,10 @@ export function createWitnessRounds(deps: WitnessRoundsDeps): WitnessRounds {
     const failures: unknown[] = []
     await Promise.all(
       due.map(async (each) => {
+        const sentMs = clock.now()
         const reply = await ask(access, each, head)
         if (reply.kind !== 'signed') return settle(each, reply, head)
+        deps.onTime?.(each.witness.name, reply.cosignature.time, sentMs, clock.now())
         gathered.set(each.witness.name, reply.cosignature.signature)
         each.size = head.size
         each.time = reply.cosignature.time

@@ -65,6 +65,10 @@ interface LedgerConfig {
 
 interface StreamConfig {
   readonly name: string
+  /** Legal basis of keeping it, in words. */
+  readonly basis?: string
+  /** Whether hashes of a log stay when its entries go. Left out: they do. */
+  readonly keepHashes?: boolean
   readonly keep?: string
   readonly period?: Period
 }
@@ -91,6 +95,8 @@ const stream: z.ZodType<StreamConfig> = z.strictObject({
     .string()
     .regex(/^[1-9]\d{0,4}[dy]$/, 'a time like 90d or 5y')
     .exactOptional(),
+  basis: z.string().min(1).max(1000).exactOptional(),
+  keepHashes: z.boolean().exactOptional(),
   period: z.enum(['month', 'day']).exactOptional(),
 })
 
@@ -281,7 +287,12 @@ function rejectedOf({ maxBytes, keep }: NonNullable<FileConfig['rejected']>): No
 const DAY_MS = 86_400_000
 
 function lengthMs(time: string): number {
-  return Number(time.slice(0, -1)) * (time.endsWith('y') ? 365 : 1) * DAY_MS
+  return daysIn(time) * DAY_MS
+}
+
+/** Days in a time like `90d` or `5y`. */
+export function daysIn(time: string): number {
+  return Number(time.slice(0, -1)) * (time.endsWith('y') ? 365 : 1)
 }
 
 /** The keys under which kinds of sources name files: of secrets (`file`), of TLS, and what is followed. */

@@ -79,7 +79,11 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     log,
   })
   closers.push(() => store.close())
-  const fromFeed = resumeFeed(places, (origin) => ledger.size(origin), end)
+  // What is gone is not made anew from what the journal still holds of it.
+  const { retention } = deps.foundation.state
+  const isGone = (origin: string): boolean => (retention.pruned(origin)?.step ?? 'tell') !== 'tell'
+  const gone = retention.allPruned().filter(({ origin }) => isGone(origin))
+  const fromFeed = resumeFeed(places, (origin) => (isGone(origin) ? Infinity : ledger.size(origin)), end)
   const ledgerFollower = createLedgerFollower({
     feed,
     fromFeed,
@@ -91,8 +95,15 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   const storeFollower = createStoreFollower({
     feed,
     trimmedFeed: journal.oldestFeed - 1,
-    resume: (stored) => resumeFeed(places, (origin) => stored.get(origin)?.next ?? 0, end),
-    inserts: store.inserts,
+    resume: (stored) => resumeFeed(places, (origin) => (isGone(origin) ? Infinity : (stored.get(origin)?.next ?? 0)), end),
+    inserts: {
+      insert: (batch, signal) => store.inserts.insert(batch, signal),
+      async positions(signal) {
+        const stored = new Map(await store.inserts.positions(signal))
+        for (const { origin } of gone) stored.set(origin, { next: Infinity, rows: Infinity, feed: 0 })
+        return stored
+      },
+    },
     rows: (frames, from) => workers.rows(frames, from),
     clock,
     onRefused: (event, reason) => {

@@ -147,7 +147,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
       pipeline,
       jobs: evidence.jobs,
       approvalRule: evidence.approvals,
-      holdOn: () => undefined,
+      holdOn: (origin) => retention.holdOn(origin),
       clock,
       log,
       fatal,

@@ -1,6 +1,7 @@
 import type { WitnessAnswer } from '../domain/answers.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import { witnessAlarm } from '../ingest/trail.ts'
+import type { ClockWatch } from '../ledger/clock-watch.ts'
 import { createWitnessRounds } from '../ledger/witness-rounds.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Closers } from './closers.ts'
@@ -20,6 +21,7 @@ export interface WitnessesDeps {
   readonly clock: Clock
   readonly log: (message: string) => void
   readonly trail: (event: AuditEvent) => void
+  readonly clocks: Pick<ClockWatch, 'heard'>
   /** The process cannot go on: this disk is an old copy. */
   readonly fatal: (error: unknown) => void
 }
@@ -41,6 +43,8 @@ export function startWitnesses(deps: WitnessesDeps, closers: Closers): Witnesses
     fetch,
     clock,
     log,
+    // Its time is cut to the second.
+    onTime: (name, time, sent, received) => deps.clocks.heard(`witness ${name}`, time * 1000, 1000, sent, received),
     alarm(kind, message) {
       log(`${kind === 'quorum-back' ? '' : 'ALARM: '}${message}`)
       deps.trail(witnessAlarm(kind, message, clock.now()))
