@@ -7,10 +7,20 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib'
  * or of blocks as the engine compresses them. Names are those of the files below the folder.
  */
 export function filesHolding(folder: string, texts: readonly string[]): readonly string[] {
-  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((each) => each.isFile())
-    .map((each) => join(each.parentPath, each.name))
+  const names = filesIn(folder)
   return names.filter((name) => holds(name, texts)).map((name) => name.slice(folder.length + 1))
+}
+
+/** What goes while it is listed holds nothing. */
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((each) => {
+      const name = join(folder, each.name)
+      return each.isDirectory() ? filesIn(name) : each.isFile() ? [name] : []
+    })
+  } catch {
+    return []
+  }
 }
 
 function holds(name: string, texts: readonly string[]): boolean {

@@ -38,8 +38,8 @@ function addPersonOptions(command: Command): Command {
     .option('--mentions', 'also blocks of other events that hold one of these texts')
 }
 
-function personOf({ name = [], id = [], email = [], mentions = false }: PersonOptions): object {
-  return { names: name, ids: id, emails: email, mentions }
+function personOf({ name = [], id = [], email = [], mentions }: PersonOptions): object {
+  return { names: name, ids: id, emails: email, mentions: mentions === true }
 }
 
 function previewCommand(io: Io): Command {

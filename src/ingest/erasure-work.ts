@@ -238,7 +238,7 @@ export function createErasureWork(deps: ErasureWorkDeps): ErasureWork {
     deps.log(`erasure ${id} (${reference}) is done: ${covered.length} blocks; the journal lets go of them by itself`)
   }
 
-  /** Trimming is done by who trims: when the duplicate window has passed (docs/erasure.md, When it is gone). */
+  /** Trimming is done by who trims: when the duplicate window has passed (docs/erasure.md, How it is done). */
   function leaveJournal({ id, frame = 0 }: Erasure): void {
     if (journal.oldestFrame >= frame) return erasures.advance(id, { step: 'done' })
     if (journal.newestFrame < frame) journal.roll()

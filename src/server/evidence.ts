@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TlogPolicy } from '../../verify/policy.ts'
 import type { EvidenceDeps } from '../api/deps.ts'
 import { createJobs } from '../api/jobs.ts'
+import { createErasureProofs } from '../ingest/erasure-proofs.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Files } from '../lib/files.ts'
 import type { State } from '../state/state.ts'
@@ -35,6 +36,7 @@ export async function openEvidence(parts: EvidenceParts, closers: Closers): Prom
       return rules === undefined ? undefined : `${JSON.stringify(rules, undefined, 1)}\n`
     },
     policy: () => (policy === undefined ? undefined : policyText(policy)),
+    erasures: createErasureProofs(state.erasures),
     approvals: 'single',
   }
 }

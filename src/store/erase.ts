@@ -9,7 +9,7 @@ import { sealedOf, STORED_ROW } from './row.ts'
 import type { StoredRow } from './row.ts'
 
 /**
- * Rows from which an erasure takes blocks (docs/erasure.md, In the store). What stays: the leaf, its place, hashes of
+ * Rows from which an erasure takes blocks (docs/erasure.md, How it is done). What stays: the leaf, its place, hashes of
  * what went, and the blocks that it does not cover.
  */
 export interface Erases {

@@ -1,7 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { JobAnswer, ProofAnswer } from '../../src/domain/answers.ts'
 import type { ErasureAnswer, ErasurePreview } from '../../src/domain/erasure-answers.ts'
-import { type AServer, aServer, movableClock, until } from '../a-server.ts'
+import { ran } from '../a-command.ts'
+import { repacked, withoutBlock } from '../a-pack.ts'
+import { type AServer, aFolder, aServer, movableClock, until } from '../a-server.ts'
 import { filesHolding } from '../inflating-search.ts'
 
 const SIGNS = ['ada.byron', 'ada@example.net', '203.0.113.99', 'u_4711']
@@ -76,7 +80,8 @@ test('a person is found in every place before an erasure and in none after it, a
   expect(done.person).toBeUndefined()
 
   // Nothing of it is shown, and each proof is the one that it was.
-  expect((await server.call('GET', '/v1/events?q=actor:ada.byron')).text).not.toContain('u_4711')
+  // A search is an event that holds its query, so it must not be one for the name.
+  expect((await server.call('GET', '/v1/events?q=action:act-1')).text).not.toContain('u_4711')
   const after = await Promise.all(ids.map((id) => proofOf(server, id)))
   expect(after.map(({ leaf, commitments }) => [leaf, commitments])).toEqual(
     before.map(({ leaf, commitments }) => [leaf, commitments]),
@@ -95,6 +100,20 @@ test('a person is found in every place before an erasure and in none after it, a
   clock.moveTo(Date.now() + 11 * 60_000)
   await until(async () => (await server.call('GET', `/v1/erasures/${done.id}`)).json<ErasureAnswer>().step === 'done')
   expect(filesHolding(server.data, SIGNS)).toEqual([])
+
+  // An auditor sees what was erased, by which record; who hides another block is found out.
+  const file = join(aFolder(), 'acts.tar')
+  await ran(['evidence', 'create', '--query', 'action:act-*', '--data', server.data, '-O', file])
+  const checked = await ran(['verify', file])
+  expect(checked.out).toMatch(/blocks erased: on \S+, request R-17, by the record at leaf/)
+  expect(checked).toMatchObject({ code: 0 })
+  writeFileSync(
+    file,
+    repacked(readFileSync(file), (members) => withoutBlock(members, 'place')),
+  )
+  const hidden = await ran(['verify', file])
+  expect(hidden).toMatchObject({ code: 1 })
+  expect(hidden.out).toContain('withheld: place of leaf')
 
   // What was sent again does not come back, and what is done from now on is kept.
   const later = { ...act(ADA, 9), '@timestamp': new Date(clock.now()).toISOString() }
