@@ -8,7 +8,7 @@ export interface RuleEntry {
   readonly family: 'kubernetes-policy' | 'access-audit' | 'category' | 'expression' | 'default-mask'
   /** What it says, in one line. */
   readonly text: string
-  /** For a rule of a policy: its line there, from 1. */
+  /** For a rule of a policy: its line from where the policy begins, behind comments before it; that one is 1. */
   readonly line?: number
   readonly shadow?: true
 }
@@ -98,7 +98,7 @@ function policyEntries(name: string, yaml: string): readonly RuleEntry[] {
         name: `policy/${name}/${n + 1}`,
         family: 'kubernetes-policy',
         text: policyRuleText(rule),
-        line: rule.at.line,
+        line: rule.at.line - linesBefore(yaml),
       }
     }),
   ]
@@ -122,4 +122,13 @@ function said(rule: { readonly name: string }): string {
 
 function cut(text: string): string {
   return text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT)}…`
+}
+
+/** Comments, marks and empty lines that stand before what a document says. */
+export function linesBefore(text: string): number {
+  const lines = text.split('\n')
+  return Math.max(
+    0,
+    lines.findIndex((line) => !/^\s*(?:#|---|%|$)/.test(line)),
+  )
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { AuditError } from '../domain/errors.ts'
 import { lintRules } from './rule-lint.ts'
+import { ruleEntries } from './rule-entries.ts'
 import type { RuleLayers } from './rule-layers.ts'
 import { NO_RULES } from './rule-set.ts'
 import { documentOf } from './rule-text.ts'
@@ -69,4 +70,11 @@ test('a document of a rule says the rule again', () => {
     const layers = { files: { set, origins: {}, warnings: [] }, added: [] }
     expect(lintRules([{ name: 'a.yaml', text }], layers).changes, name).toEqual([])
   }
+})
+
+test('a rule of a policy has its line from where the policy begins, whatever comment stands before', () => {
+  const linesOf = (yaml: string) =>
+    ruleEntries({ ...NO_RULES, kubernetesPolicies: { prod: yaml } }).flatMap(({ line = [] }) => line)
+  expect(linesOf(POLICY)).toEqual([5, 6])
+  expect(linesOf(`# of prod\n---\n${POLICY}`)).toEqual([5, 6])
 })

@@ -4,7 +4,7 @@ import { lintKubernetesPolicy } from './kubernetes-policy-lint.ts'
 import { parseKubernetesPolicy } from './kubernetes-policy.ts'
 import { type Candidate, candidateRules } from './rule-candidate.ts'
 import { noDocuments, readRuleDocuments, type RuleDocuments } from './rule-documents.ts'
-import { diffOfRules } from './rule-entries.ts'
+import { diffOfRules, linesBefore } from './rule-entries.ts'
 import { effectiveRules, type RuleLayers } from './rule-layers.ts'
 
 /**
@@ -38,15 +38,6 @@ function policyFindings({ policies, origins }: RuleDocuments): readonly RuleFind
       }),
     )
   })
-}
-
-/** Comments, marks and empty lines that stand before what a document says. */
-function linesBefore(text: string): number {
-  const lines = text.split('\n')
-  return Math.max(
-    0,
-    lines.findIndex((line) => !/^\s*(?:#|---|%|$)/.test(line)),
-  )
 }
 
 /** `prod.yaml:12:5: types has no effect`, as readers of documents say it. */
