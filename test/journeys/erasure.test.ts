@@ -70,6 +70,9 @@ test('a person is found in every place before an erasure and in none after it, a
       String(place),
     ).toBe(true)
 
+  // The ledger's own files never knew anybody.
+  expect(found.filter((name) => name.startsWith('ledger/'))).toEqual([])
+
   const preview = (
     await server.call('POST', '/v1/erasures:preview', '{"names":["ada.byron"]}', JSON_TYPE)
   ).json<ErasurePreview>()
