@@ -72,7 +72,7 @@ export function useRuleDocument(name: string | undefined): UseQueryResult<string
 }
 
 /** The name by which the server speaks of what is typed. */
-export const CANDIDATE = 'candidate.yaml'
+const CANDIDATE = 'candidate.yaml'
 
 function documentsOf(text: string): { readonly documents: readonly { name: string; text: string }[] } {
   return { documents: [{ name: CANDIDATE, text }] }
