@@ -7,9 +7,13 @@ const ERASED_AT = Date.parse('2026-11-24T12:00:00Z')
 const ADA = { names: ['ada'], ids: [], emails: ['Ada@Example.com'], identities: ['["acme","u-1"]'], mentions: false }
 const isErased = createIsErased(KEY, tombstonesOf(KEY, ADA, ERASED_AT))
 
-const act = (user: User, at = '2026-11-24T11:59:59.999Z'): AuditEvent => ({ '@timestamp': at, event: {}, user })
+const act = (user: NonNullable<AuditEvent['user']>, at = '2026-11-24T11:59:59.999Z'): AuditEvent => ({
+  '@timestamp': at,
+  event: {},
+  user,
+})
 
-test.each<[string, User]>([
+test.each<[string, NonNullable<AuditEvent['user']>]>([
   ['name', { name: 'ada' }],
   ['e-mail, however it is written', { email: 'ADA@example.com' }],
   ['identity, under another name', { id: 'u-1', domain: 'acme', name: 'ada.new' }],
