@@ -30,6 +30,7 @@ import { addSourceAccountingRoute } from './source-accounting.ts'
 import { addSourceRoutes } from './sources.ts'
 import { addScrubRoutes } from './scrub.ts'
 import { addStatic } from './static.ts'
+import { addStreamRoutes } from './streams.ts'
 import { addTailRoute } from './tail.ts'
 import { addTokenRoutes } from './tokens.ts'
 import { createTrail, type Trail } from './trail.ts'
@@ -75,6 +76,7 @@ export function createApi(deps: ApiDeps): Api {
   addRereadRoute(app, deps, trail)
   addAccessAuditRoutes(app, deps)
   addRuleRoutes(app, deps)
+  addStreamRoutes(app, deps)
   addStatic(app, deps)
   return { app, routes }
 }
@@ -108,7 +110,7 @@ function createGated(deps: GatedDeps, trail: Pick<Trail, 'refused'>): Api {
   addProblems(app, deps)
   addGate(app, deps, trail)
   // Behind the gate: who may not call takes no room.
-  addBodyBudget(app, deps.limits)
+  addBodyBudget(app, deps)
   return { app, routes }
 }
 

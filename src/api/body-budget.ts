@@ -1,14 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 import { AuditError } from '../domain/errors.ts'
-import type { Limits } from './deps.ts'
+import type { ApiDeps, Limits } from './deps.ts'
 
 /**
  * Bounds what all bodies with records that are being read or worked on may take together. A request is counted with the
  * length it declares, one without with the most it could have; beyond the bound it is told to come again. Small bodies are
- * not counted: nobody who only knocks at the door takes room from those who send records.
+ * not counted: nobody who only knocks at the door takes room from those who send records. Who sends a body too slowly is
+ * cut off, so that a few of them do not hold the room of all.
  */
-export function addBodyBudget(app: FastifyInstance, limits: Limits): void {
+export function addBodyBudget(app: FastifyInstance, { limits, clock }: Pick<ApiDeps, 'limits' | 'clock'>): void {
   const most = BODIES_AT_ONCE * limits.requestBytes
   const held = new Map<FastifyRequest, number>()
   let sum = 0
@@ -26,8 +27,30 @@ export function addBodyBudget(app: FastifyInstance, limits: Limits): void {
     held.set(request, bytes)
     sum += bytes
     // Also when the caller goes away before it was answered.
-    reply.raw.once('close', () => release(request))
+    const rate = holdToRate(request, clock)
+    reply.raw.once('close', () => {
+      rate.cancel()
+      release(request)
+    })
   })
+}
+
+const LOOK_MS = 10_000
+/** Of the slowest links that senders of records have. */
+const LEAST_BYTES_PER_SECOND = 32 * 1024
+
+/** Ends the connection of a body of which too little came since the last look; senders try again elsewhere or later. */
+function holdToRate({ raw }: FastifyRequest, clock: ApiDeps['clock']): { cancel(): void } {
+  let before = raw.socket.bytesRead
+  const look = (): void => {
+    if (raw.complete) return
+    const now = raw.socket.bytesRead
+    if (now - before < (LEAST_BYTES_PER_SECOND * LOOK_MS) / 1000) raw.socket.destroy()
+    before = now
+    timer = clock.later(LOOK_MS, look)
+  }
+  let timer = clock.later(LOOK_MS, look)
+  return { cancel: () => timer.cancel() }
 }
 
 const BODIES_AT_ONCE = 8

@@ -39,6 +39,10 @@ export interface SourceLimits {
   readonly bytesPerSecond?: number
   /** Batches that wait for their answer at a time; for a listener of its own: open connections. */
   readonly connections?: number
+  /** For a listener of its own: open connections of one address. Left out: half of `connections`, and at least 16. */
+  readonly connectionsPerAddress?: number
+  /** For a listener of its own: what a connection may take to its first whole message or authentication. Left out: 60. */
+  readonly firstMessageSeconds?: number
   /** Beyond them, and while nothing can be taken: the sender is told to wait, or records are given up and counted. */
   readonly overflow?: 'wait' | 'shed'
   /** Part of the journal's bound that may wait of it: above 0, at most 1. */
@@ -88,6 +92,8 @@ const limits: z.ZodType<SourceLimits> = z.strictObject({
   recordsPerSecond: z.int().positive().exactOptional(),
   bytesPerSecond: z.int().positive().exactOptional(),
   connections: z.int().positive().exactOptional(),
+  connectionsPerAddress: z.int().positive().exactOptional(),
+  firstMessageSeconds: z.int().positive().max(86_400).exactOptional(),
   overflow: z.enum(['wait', 'shed']).exactOptional(),
   journalShare: z.number().positive().max(1).exactOptional(),
   recordBytes: z.int().positive().max(RECORD_LIMIT_BYTES).exactOptional(),

@@ -23,6 +23,8 @@ export interface ConnectionDeps {
   readonly handshake: HandshakeConfig | undefined
   readonly budget: Budget
   readonly refusals: Refusals
+  /** Called when the sender is known, or its message was whole. */
+  readonly welcome: () => void
 }
 
 const HANDSHAKE_MS = 10_000
@@ -81,11 +83,13 @@ async function talk(
       await greet(socket, handshake, ping)
       handshake = undefined
       letIn()
+      deps.welcome()
       messages.add(pings.rest())
     }
     for (;;) {
       const message = messages.next()
       if (message === undefined) break
+      deps.welcome()
       await holding(deps.budget, message.length, () => work(socket, message, route, deps))
     }
   }

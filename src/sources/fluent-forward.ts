@@ -9,7 +9,7 @@ import { serveConnection } from './fluent-forward-connection.ts'
 import type { HandshakeConfig } from './fluent-forward-handshake.ts'
 import type { Routes } from './fluent-forward-records.ts'
 import { createBudget } from './fluent-forward-buffer.ts'
-import { isLoopback, listenAddress, listenUntil } from './listener.ts'
+import { connectionLimits, isLoopback, listenAddress, listenUntil } from './listener.ts'
 import type { Source, SourceDeps } from './source.ts'
 
 export interface FluentForwardConfig extends SourceBase, Partial<FormatConfig> {
@@ -80,10 +80,10 @@ export function createFluentForward(config: FluentForwardConfig, deps: SourceDep
   return {
     async run(emit, signal) {
       const budget = createBudget(BUFFER_BYTES)
-      const listener = { ...config, maxConnections: config.limits?.connections ?? MAX_CONNECTIONS }
+      const listener = { ...config, connections: connectionLimits(config.limits, MAX_CONNECTIONS) }
       const served = new Set<Promise<void>>()
-      await listenUntil(listener, deps, signal, (socket: Socket, refusals) => {
-        const connection = { emit, signal, clock: deps.clock, routes, handshake, budget, refusals }
+      await listenUntil(listener, deps, signal, (socket: Socket, refusals, welcome) => {
+        const connection = { emit, signal, clock: deps.clock, routes, handshake, budget, refusals, welcome }
         const serving = serveConnection(socket, connection).finally(() => served.delete(serving))
         served.add(serving)
       })

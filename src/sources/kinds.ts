@@ -119,6 +119,7 @@ export function parseSource(input: unknown): SourceConfig {
     const config = parseStrict(found.config, input, `source ${name}`)
     refuseWrongOptions(config)
     refuseFilteringTwice(config)
+    refuseConnectionLimits(config)
     return config
   }
   const near = typeof kind === 'string' ? nearest(kind, kindNames()) : undefined
@@ -184,6 +185,20 @@ function refuseFilteringTwice(config: SourceConfig): void {
     hint,
     faults: [{ path: 'rules', message }],
   })
+}
+
+const LISTENERS: readonly SourceConfig['kind'][] = ['fluent-forward', 'otlp-grpc', 'syslog']
+
+/** Connections of all others are those of the server. */
+function refuseConnectionLimits({ name: source, kind, limits = {} }: SourceConfig): void {
+  if (LISTENERS.includes(kind)) return
+  for (const key of ['connectionsPerAddress', 'firstMessageSeconds'] as const) {
+    if (limits[key] === undefined) continue
+    const message = `${key} is for listeners of their own: ${LISTENERS.join(', ')}`
+    throw new AuditError('invalid_config', `source ${source}: limits: ${message}`, {
+      faults: [{ path: `limits.${key}`, message }],
+    })
+  }
 }
 
 /** Options are the format's: it says what is wrong with them, before anything starts. */

@@ -5,19 +5,40 @@ import { z } from 'zod'
 import { AuditError } from '../domain/errors.ts'
 import type { TlsFiles } from '../lib/tls.ts'
 import { tlsServerOptions, watchTls } from '../lib/tls.ts'
+import type { SourceLimits } from './config.ts'
 import type { SourceDeps } from './source.ts'
 
 export interface ListenerConfig {
   /** HOST:PORT. */
   readonly listen: string
   readonly tls?: TlsFiles
-  readonly maxConnections: number
+  readonly connections: ConnectionLimits
   /** By ALPN, where the protocol has a name there. */
   readonly alpn?: string
   /** Listens for other machines without TLS too: where the source's configuration has asked for that. */
   readonly takesPlain?: boolean
   /** Says goodbye at the end and hears out what is still on its way, that long: for protocols that acknowledge nothing. */
   readonly lingerMs?: number
+}
+
+export interface ConnectionLimits {
+  readonly atOnce: number
+  readonly ofOneAddress: number
+  /** Who has neither authenticated nor sent a whole message by then is turned away. */
+  readonly firstMessageMs: number
+}
+
+const LEAST_OF_ONE_ADDRESS = 16
+const FIRST_MESSAGE_SECONDS = 60
+
+/** What `limits` of a listener says. @param most Connections at once, where it says nothing of them. */
+export function connectionLimits(limits: SourceLimits | undefined, most: number): ConnectionLimits {
+  const atOnce = limits?.connections ?? most
+  return {
+    atOnce,
+    ofOneAddress: limits?.connectionsPerAddress ?? Math.max(LEAST_OF_ONE_ADDRESS, Math.ceil(atOnce / 2)),
+    firstMessageMs: 1000 * (limits?.firstMessageSeconds ?? FIRST_MESSAGE_SECONDS),
+  }
 }
 
 export const listenAddress = z
@@ -32,7 +53,8 @@ export interface Refusals {
 
 /**
  * Listens on a socket of its own until `signal` aborts, and ends its connections then. Without TLS on loopback only.
- * `serve` gets every connection whose handshake is done; a certificate is required where `clientCa` says whose.
+ * `serve` gets every connection whose handshake is done; a certificate is required where `clientCa` says whose. A sender
+ * without one stays a stranger until `serve` calls `welcome`, as often as it likes.
  *
  * @throws AuditError `port_in_use`, `io_failed` or `invalid_config`, naming the address or the file.
  */
@@ -40,12 +62,13 @@ export async function listenUntil(
   config: ListenerConfig,
   deps: SourceDeps,
   signal: AbortSignal,
-  serve: (socket: Socket, refusals: Refusals) => void,
+  serve: (socket: Socket, refusals: Refusals, welcome: () => void) => void,
 ): Promise<void> {
   if (signal.aborted) return
   const { host, port } = addressOf(config)
   const server = serverOf(config)
   const open = new Set<Socket>()
+  const byAddress = new Map<string, number>()
   const refused = new Map<string, number>()
   const report = (): void => {
     deps.report({ connections: open.size, listens: shown(server), refused: Object.fromEntries(refused) })
@@ -59,15 +82,27 @@ export async function listenUntil(
       report()
     },
   }
-  server.maxConnections = config.maxConnections
+  const { atOnce, ofOneAddress, firstMessageMs } = config.connections
+  server.maxConnections = atOnce
   server.on('drop', () => refusals.add('connections'))
   server.on('tlsClientError', () => refusals.add('tls'))
   server.on('connection', (socket: Socket) => {
     // In a TLS server this is the connection below, which must not throw either when it breaks off.
     socket.on('error', () => socket.destroy())
+    const address = socket.remoteAddress ?? ''
+    const others = byAddress.get(address) ?? 0
+    if (others >= ofOneAddress) {
+      refusals.add('address_connections')
+      socket.destroy()
+      return
+    }
+    byAddress.set(address, others + 1)
     open.add(socket)
     socket.once('close', () => {
       open.delete(socket)
+      const left = (byAddress.get(address) ?? 1) - 1
+      if (left > 0) byAddress.set(address, left)
+      else byAddress.delete(address)
       if (!signal.aborted) report()
     })
     report()
@@ -75,8 +110,19 @@ export async function listenUntil(
   server.on(config.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     if (socket instanceof TLSSocket) socket.on('error', () => socket.destroy())
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    serve(socket, refusals)
+    // Without TLS it may have been turned away above.
+    if (socket.destroyed) return
+    serve(socket, refusals, strangerOn(socket))
   })
+  const strangerOn = (socket: Socket): (() => void) => {
+    if (socket instanceof TLSSocket && socket.authorized) return () => undefined
+    const late = deps.clock.later(firstMessageMs, () => {
+      refusals.add('idle')
+      socket.destroy()
+    })
+    socket.once('close', () => late.cancel())
+    return () => late.cancel()
+  }
   await listening(server, host, port, config.listen)
   // One connection that cannot be accepted is no reason to end.
   server.on('error', () => refusals.add('accept'))

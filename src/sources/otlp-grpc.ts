@@ -6,7 +6,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { TlsFiles } from '../lib/tls.ts'
 import type { SecretRef, SourceBase } from './config.ts'
 import { formatConfig, secret, sourceBase, tls } from './config.ts'
-import { listenAddress, listenUntil } from './listener.ts'
+import { connectionLimits, listenAddress, listenUntil } from './listener.ts'
 import { CODE, exportResponse, statusMessage } from './otlp-answers.ts'
 import { exportLogs } from './otlp-export.ts'
 import type { Emit, Source, SourceDeps, SourceRecord } from './source.ts'
@@ -49,17 +49,24 @@ export function createOtlpGrpc(config: OtlpGrpcConfig, deps: SourceDeps): Source
   const token = config.token === undefined ? undefined : hash('sha256', deps.secret(config.token), 'buffer')
   return {
     async run(emit, signal) {
+      const strangers = new Map<string, () => void>()
       const server = new Server({
         'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
         'grpc.max_concurrent_streams': MAX_STREAMS,
-        interceptors: [doorkeeper(token)],
+        interceptors: [doorkeeper(token, (peer) => strangers.get(peer)?.())],
       })
       server.addService(LOGS_SERVICE, { Export: exporter(config.options, emit, signal) })
       // The sockets are ours, so that TLS, its renewal and its clients are those of all listeners.
       const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
-      const listener = { ...config, maxConnections: config.limits?.connections ?? MAX_CONNECTIONS, alpn: 'h2' }
+      const listener = { ...config, connections: connectionLimits(config.limits, MAX_CONNECTIONS), alpn: 'h2' }
       try {
-        await listenUntil(listener, deps, signal, (socket) => injector.injectConnection(socket))
+        await listenUntil(listener, deps, signal, (socket, _refusals, welcome) => {
+          // As gRPC calls it.
+          const peer = `${socket.remoteAddress}:${socket.remotePort}`
+          strangers.set(peer, welcome)
+          socket.once('close', () => strangers.delete(peer))
+          injector.injectConnection(socket)
+        })
       } finally {
         server.forceShutdown()
       }
@@ -81,7 +88,7 @@ const LOGS_SERVICE = {
 } as const
 
 /** Stands before the request is read: who is not known, and who comes when there is no room, takes no memory. */
-function doorkeeper(token: Buffer | undefined): ServerInterceptor {
+function doorkeeper(token: Buffer | undefined, welcome: (peer: string) => void): ServerInterceptor {
   let calls = 0
   return (_method, call) => {
     let isIn = false
@@ -93,8 +100,12 @@ function doorkeeper(token: Buffer | undefined): ServerInterceptor {
       start(next) {
         next({
           onReceiveMetadata(metadata, letIn) {
-            if (token !== undefined && !isToken(metadata, token)) call.sendStatus(UNKNOWN)
-            else if (calls >= MAX_CALLS) call.sendStatus(full())
+            if (token !== undefined && !isToken(metadata, token)) {
+              call.sendStatus(UNKNOWN)
+              return
+            }
+            welcome(call.getPeer())
+            if (calls >= MAX_CALLS) call.sendStatus(full())
             else {
               isIn = true
               calls++

@@ -22,6 +22,8 @@ export interface SyslogDeps {
   readonly clock: Clock
   readonly route: SyslogRoute
   readonly refusals: Refusals
+  /** Called when a message was whole. */
+  readonly welcome: () => void
   /** Bytes of unfinished messages, over all connections. */
   readonly held: { bytes: number }
 }
@@ -44,7 +46,9 @@ export async function serveSyslog(socket: Socket, deps: SyslogDeps): Promise<voi
     // What was read is taken also while everything stops; the listener ends the reading.
     for await (const part of socket) {
       // No encoding is set.
-      await take(frames.push(part as Buffer), origin, deps)
+      const whole = frames.push(part as Buffer)
+      if (whole.length > 0) deps.welcome()
+      await take(whole, origin, deps)
       deps.held.bytes += frames.heldBytes - held
       held = frames.heldBytes
       const why = frames.isBroken ? 'framing' : held > 0 && deps.held.bytes > MOST_HELD_BYTES ? 'memory' : undefined

@@ -201,3 +201,32 @@ test('listens without TLS on this machine only, unless it is told to', () => {
     expect(() => parseSource({ ...config, plain: true, allow: [wrong] })).toThrow(/an address or a network/)
   }
 })
+
+test('who sends no whole message in time is turned away, who has sent one stays', async () => {
+  const { intake, running, port, status } = await listening({ limits: { firstMessageSeconds: 5 } })
+  const [silent, half, known] = [await connected(port), await connected(port), await connected(port)]
+  half.write('<38>Nov 20 14:02:11 a ss')
+  known.write('<38>Nov 20 14:02:11 a sshd[1]: one\n')
+  await running.until(() => intake.records.length === 1 && status().connections === 3)
+  const gone = [once(silent, 'close'), once(half, 'close')]
+  for (const socket of [silent, half]) socket.resume()
+  await running.pass(6000)
+  await Promise.all(gone)
+  known.write('<38>Nov 20 14:02:12 a sshd[1]: two\n')
+  await running.until(() => intake.records.length === 2)
+  expect(status().refused).toMatchObject({ idle: 2 })
+})
+
+test('one address has a share of the connections', async () => {
+  const { intake, running, port, status } = await listening({ limits: { connectionsPerAddress: 1 } })
+  const first = await connected(port)
+  const second = await connected(port)
+  second.resume()
+  if (!second.closed) await once(second, 'close')
+  expect(status().refused).toEqual({ address_connections: 1 })
+  first.end('<38>Nov 20 14:02:11 a sshd[1]: one\n')
+  await running.until(() => intake.records.length === 1 && status().connections === 0)
+  const third = await connected(port)
+  third.write('<38>Nov 20 14:02:12 a sshd[1]: two\n')
+  await running.until(() => intake.records.length === 2)
+})

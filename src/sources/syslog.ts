@@ -6,7 +6,7 @@ import type { TlsFiles } from '../lib/tls.ts'
 import type { FormatConfig, SourceBase } from './config.ts'
 import { formatConfig, sourceBase, tls } from './config.ts'
 import type { Refusals } from './listener.ts'
-import { isLoopback, listenAddress, listenUntil } from './listener.ts'
+import { connectionLimits, isLoopback, listenAddress, listenUntil } from './listener.ts'
 import type { Emit, Source, SourceDeps } from './source.ts'
 import type { SyslogRoute } from './syslog-connection.ts'
 import { plainAddress, serveSyslog } from './syslog-connection.ts'
@@ -87,17 +87,17 @@ async function acceptConnections(
   const listener = {
     listen: config.listen,
     ...(config.tls !== undefined && { tls: config.tls }),
-    maxConnections: config.limits?.connections ?? MAX_CONNECTIONS,
+    connections: connectionLimits(config.limits, MAX_CONNECTIONS),
     takesPlain: true,
     lingerMs: LINGER_MS,
   }
-  await listenUntil(listener, deps, signal, (socket: Socket, refusals: Refusals) => {
+  await listenUntil(listener, deps, signal, (socket: Socket, refusals: Refusals, welcome) => {
     if (!allowed(plainAddress(socket.remoteAddress ?? ''))) {
       refusals.add('not_allowed')
       socket.destroy()
       return
     }
-    const serving = serveSyslog(socket, { emit, signal, clock: deps.clock, route, refusals, held })
+    const serving = serveSyslog(socket, { emit, signal, clock: deps.clock, route, refusals, held, welcome })
     served.add(serving)
     void serving.finally(() => served.delete(serving))
   })
