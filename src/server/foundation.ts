@@ -69,6 +69,7 @@ export async function openFoundation(
     folder: join(config.data, 'ledger'),
     keys: keys.logs,
     checkpoints: state.checkpoints,
+    pruned: (origin) => (state.retention.pruned(origin)?.step ?? 'tell') !== 'tell',
     root: {
       origin: root.origin,
       held: root.held,

@@ -95,7 +95,8 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
   const storeFollower = createStoreFollower({
     feed,
     trimmedFeed: journal.oldestFeed - 1,
-    resume: (stored) => resumeFeed(places, (origin) => (isGone(origin) ? Infinity : (stored.get(origin)?.next ?? 0)), end),
+    resume: (stored) =>
+      resumeFeed(places, (origin) => (isGone(origin) ? Infinity : (stored.get(origin)?.next ?? 0)), end),
     inserts: {
       insert: (batch, signal) => store.inserts.insert(batch, signal),
       async positions(signal) {

@@ -9,6 +9,7 @@ import { isRootOrigin } from '../domain/sealed.ts'
 import { createAccessAuditDesk } from '../ingest/access-audit-desk.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { ErasureDesk } from '../ingest/erasure-desk.ts'
+import type { RetentionDesk } from '../ingest/retention.ts'
 import type { HourAccount } from '../ingest/hours.ts'
 import type { Scrub } from '../ingest/scrub.ts'
 import { ledgerAlarm } from '../ingest/trail.ts'
@@ -35,6 +36,7 @@ import { openRules, type RulesAtWork } from './rules-at-work.ts'
 import { createRunRecord } from './run-record.ts'
 import { receiverCertificates, receiverSecrets, type Sources, startSources } from './sources.ts'
 import { startScrub } from './scrub.ts'
+import { startRetention } from './retention.ts'
 import { startUpkeep } from './upkeep.ts'
 import { startTimeStamps } from './time-stamps.ts'
 import { startWitnesses, type Witnesses } from './witnesses.ts'
@@ -125,6 +127,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const witnesses = startWitnesses({ foundation, clock, clocks, log, fatal, trail }, closers)
   const stamps = startTimeStamps({ config, foundation, files, clocks, clock, log, fatal, trail }, closers)
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
+  const retention = startRetention({ config, foundation, pipeline, clock, log }, closers)
   const scrub = startScrub({ config, foundation, pipeline, clock, log }, closers)
   rules.follow(closers)
 
@@ -166,6 +169,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     auth,
     evidence,
     scrub,
+    retention,
     clock,
     startedAt,
   }
@@ -187,6 +191,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
 }
 
 interface Parts {
+  readonly retention: RetentionDesk
   readonly witnesses: Witnesses
   readonly stamps: TimeStamps | undefined
   readonly clocks: ClockWatch
@@ -233,6 +238,7 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
     evidence,
     backup: async (asked) => summaryOf(await makeBackup(backupParts(config, foundation, pipeline, clock), asked)),
     scrub: parts.scrub,
+    retention: parts.retention,
     readiness: () => readinessOf(pipeline, rules, parts),
     witnesses: () => parts.witnesses.standing(),
     timeStamps: () => parts.stamps?.standing(),
@@ -263,6 +269,7 @@ function backupParts(config: Config, { state, journal }: Foundation, { store }: 
     keys: config.keys,
     state,
     journal: async () => journal.files(),
+    signNow: () => ledgerFollower.rootNow(),
     freezes: isEmbedded ? store.freezes : undefined,
     wrapped: false,
   }
@@ -284,7 +291,13 @@ function streamsOf(ledger: Foundation['ledger']): readonly string[] {
 function readinessOf(
   { admission, store }: Pipeline,
   rules: RulesAtWork,
-  { witnesses, stamps, clocks, scrub }: Pick<Parts, 'witnesses' | 'stamps' | 'clocks' | 'scrub'>,
+  {
+    witnesses,
+    stamps,
+    clocks,
+    scrub,
+    retention,
+  }: Pick<Parts, 'witnesses' | 'stamps' | 'clocks' | 'scrub' | 'retention'>,
 ): ReturnType<ApiDeps['readiness']> {
   const refusal = admission.refusal()
   const engine = store.engine()
@@ -299,6 +312,7 @@ function readinessOf(
     reasons: [
       ...reasons,
       ...rules.notes(),
+      ...retention.notes(),
       ...witnesses.reasons(),
       ...(stamps?.reasons() ?? []),
       ...clocks.reasons(),
