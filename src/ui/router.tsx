@@ -6,6 +6,9 @@ import { EditorPage } from './rules/editor-page.tsx'
 import { RulesPage } from './rules/rules-page.tsx'
 import { WaitingPage } from './rules/waiting-page.tsx'
 import { SearchPage } from './search/search-page.tsx'
+import { LedgerPage } from './ledger/ledger-page.tsx'
+import { PackNewPage } from './ledger/pack-new.tsx'
+import { PackOpenPage } from './ledger/pack-open.tsx'
 import { parseSearch, searchUrlOf, stringifySearch } from './search/search-url.ts'
 import { Shell } from './shell/shell.tsx'
 import { SourcePage } from './sources/source-page.tsx'
@@ -72,6 +75,21 @@ const waiting = createRoute({ getParentRoute: () => root, path: '/policies/waiti
 const audited = createRoute({ getParentRoute: () => root, path: '/policies/accessaudits', component: AuditedPage })
 const editor = createRoute({ getParentRoute: () => root, path: '/policies/rules/$file', component: EditorPage })
 
+const ledger = createRoute({ getParentRoute: () => root, path: '/ledger', component: LedgerPage })
+
+const packNew = createRoute({
+  getParentRoute: () => root,
+  path: '/ledger/pack/new',
+  validateSearch: (search: Record<string, unknown>) => ({
+    ...textsOf(search, 'q'),
+    ...textsOf(search, 'from'),
+    ...textsOf(search, 'to'),
+  }),
+  component: PackNewPage,
+})
+
+const packOpen = createRoute({ getParentRoute: () => root, path: '/ledger/pack/open', component: PackOpenPage })
+
 function textsOf<Name extends string>(search: Record<string, unknown>, name: Name): { readonly [N in Name]?: string } {
   const value = search[name]
   // An object of this one key, or of none.
@@ -79,7 +97,19 @@ function textsOf<Name extends string>(search: Record<string, unknown>, name: Nam
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, events, sources, source, rules, waiting, audited, editor]),
+  routeTree: root.addChildren([
+    home,
+    events,
+    sources,
+    source,
+    rules,
+    waiting,
+    audited,
+    editor,
+    ledger,
+    packNew,
+    packOpen,
+  ]),
   parseSearch,
   stringifySearch,
   // App renders the router only when it knows who is signed in, and hands it in there.

@@ -111,7 +111,7 @@ describe('a company’s log', () => {
   test('checks a proof here, and the next one against the checkpoint that it kept', async () => {
     await page.locator('.row').nth(3).click()
     await page.click('#tab-proof')
-    await expectText('.proof-bar', /3 of 7 checked/)
+    await expectText('.proof-bar', /3 of 8 checked/)
     expect(await verdicts()).toMatchObject({
       Unchanged: 'checked',
       Included: 'checked',
@@ -120,7 +120,7 @@ describe('a company’s log', () => {
     })
     server.record(companyEvents(Date.now(), 1).slice(-5))
     await page.click('[aria-label="Next event"]')
-    await expectText('.proof-bar', /4 of 7 checked/)
+    await expectText('.proof-bar', /4 of 8 checked/)
     expect(await verdicts()).toMatchObject({ Consistent: 'checked', Witnessed: 'not checked' })
     await page.click('text=Show path')
     await page.locator('.path svg').waitFor()
@@ -340,7 +340,7 @@ test('on the real server: an event goes in, is found, and its proof comes out', 
   await row.waitFor()
   await row.click()
   await page.click('#tab-proof')
-  await expectText('.proof-bar', /3 of 7 checked/)
+  await expectText('.proof-bar', /[34] of 8 checked/)
   await server.stop()
   rmSync(data, { recursive: true, force: true })
 })

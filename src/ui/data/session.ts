@@ -20,6 +20,11 @@ export function mayReadSources(me: Me | undefined): boolean {
   return me?.scopes.includes('read') === true
 }
 
+/** Who may see the logs and make packs, as the API judges it. */
+export function mayReadLedger(me: Me | undefined): boolean {
+  return me?.scopes.includes('read') === true
+}
+
 /** Who may see what was rejected, feed it again, and try formats. */
 export function mayEditSources(me: Me | undefined): boolean {
   return me?.scopes.includes('admin') === true

@@ -18,18 +18,25 @@ import { parseOrigin } from '../../domain/sealed.ts'
 import { browserCrypto } from '../../../verify/html/crypto.ts'
 import type { Pin } from './pin.ts'
 import { readPin, writePin } from './pin.ts'
+import type { RootCheck, Witness } from './root-check.ts'
+import { checkRoot } from './root-check.ts'
 
 /** What the checks of one event came to, each by itself. */
 export interface ProofReport {
   readonly answer: ProofAnswer
   readonly verdicts: EventVerdicts
+  /** The way up to the root log and who witnessed it; absent until the event's checkpoint stands there. */
+  readonly root: RootCheck | undefined
+  /** How many witnesses there are, as the server says. */
+  readonly witnesses: number
   /** The event, put together from the very texts whose hashes were checked. Absent where they are no event. */
   readonly event: AuditEvent | undefined
   readonly pin: Pin | undefined
   /** Why the kept checkpoint could not be compared, where it could not. */
   readonly notCompared: string | undefined
   readonly leafHash: string
-  readonly root: string
+  /** Of its log's checkpoint, base64. */
+  readonly rootHash: string
   readonly keyId: string
   /** For each step from the leaf up: on which side the sibling stands. */
   readonly sides: readonly ('left' | 'right')[]
@@ -44,9 +51,13 @@ export type FetchLogFile = (origin: string, path: string) => Promise<Uint8Array>
 
 /**
  * Checks one event in this browser: bytes, inclusion, signature, and consistency with the checkpoint that this browser
- * verified last, which it keeps per log. Throws `io_failed` and the like where the log's files cannot be read.
+ * verified last, which it keeps per log; and the way up to the witnessed root log. Throws `io_failed` and the like where the log's files cannot be read.
  */
-export async function checkEvent(answer: ProofAnswer, fetchLogFile: FetchLogFile): Promise<ProofReport> {
+export async function checkEvent(
+  answer: ProofAnswer,
+  fetchLogFile: FetchLogFile,
+  witnesses: readonly Witness[] = [],
+): Promise<ProofReport> {
   const started = performance.now()
   const crypto = await browserCrypto()
   const pin = readPin(answer.log)
@@ -55,6 +66,7 @@ export async function checkEvent(answer: ProofAnswer, fetchLogFile: FetchLogFile
     ...(pin !== undefined && { vkey: pin.vkey }),
     ...(compared.earlier !== undefined && { earlier: compared.earlier }),
   })
+  const root = answer.root && (await checkRoot(crypto, answer, answer.root, witnesses))
   const at = Date.now()
   const { checkpoint, leaf, signed, consistent, included } = verdicts
   if (checkpoint !== undefined && signed.kind === 'yes' && included.kind === 'yes' && consistent.kind !== 'no') {
@@ -64,11 +76,13 @@ export async function checkEvent(answer: ProofAnswer, fetchLogFile: FetchLogFile
   return {
     answer,
     verdicts,
+    root,
+    witnesses: witnesses.length,
     event: leaf === undefined ? undefined : eventFrom(answer),
     pin,
     notCompared: compared.problem,
     leafHash: verdicts.leafHash === undefined ? '' : toHex(verdicts.leafHash),
-    root: checkpoint === undefined ? '' : toBase64(checkpoint.root),
+    rootHash: checkpoint === undefined ? '' : toBase64(checkpoint.root),
     keyId: /\+([0-9a-f]{8})\+/.exec(answer.vkey)?.[1] ?? '',
     sides: checkpoint === undefined ? [] : sidesOf(answer.index, checkpoint.size, verdicts.path?.length ?? 0),
     by: crypto.by,

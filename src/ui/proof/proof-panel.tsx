@@ -87,7 +87,7 @@ function VerdictLine({ line, report }: { line: Line; report: ProofReport }): Rea
           {path ? <ChevronUp className="i i-sm" /> : <ChevronDown className="i i-sm" />}
         </button>
       )}
-      {hasPath && path && <PathPicture sides={report.sides} leafHash={report.leafHash} root={report.root} />}
+      {hasPath && path && <PathPicture sides={report.sides} leafHash={report.leafHash} root={report.rootHash} />}
     </li>
   )
 }

@@ -17,7 +17,8 @@ export function linesOf(report: ProofReport, zone: Zone): readonly Line[] {
     unchanged(report),
     included(report),
     signed(report),
-    WITNESSED,
+    inRoot(report),
+    witnessed(report, zone),
     consistent(report, zone),
     complete(report),
     TIME_STAMP,
@@ -29,9 +30,9 @@ export function checkedCount(lines: readonly Line[]): number {
 }
 
 /** A fork is said as such: it accuses the log, not the event. */
-export function brokenKind({ verdicts }: ProofReport): 'event' | 'fork' | undefined {
+export function brokenKind({ verdicts, root }: ProofReport): 'event' | 'fork' | undefined {
   const ofEvent = [verdicts.unchanged, verdicts.included, verdicts.signed]
-  if (ofEvent.some((verdict) => verdict.kind === 'no')) return 'event'
+  if (ofEvent.some((verdict) => verdict.kind === 'no') || root?.verdict.kind === 'no') return 'event'
   return verdicts.consistent.kind === 'no' ? 'fork' : undefined
 }
 
@@ -57,8 +58,26 @@ function signed({ verdicts, answer, keyId }: ProofReport): Line {
   return { name, state: 'yes', words: `by ${answer.log}, key`, mono: keyId }
 }
 
-const WITNESSED: Line = { name: 'Witnessed', state: 'unset', words: 'no witness is configured' }
-const TIME_STAMP: Line = { name: 'Time stamp', state: 'unset', words: 'no time stamp authority is configured' }
+function inRoot({ root }: ProofReport): Line {
+  const name = 'Root log'
+  if (root === undefined) return { name, state: 'wait', words: 'its checkpoint is not there yet; within 10 s' }
+  if (root.verdict.kind === 'no') return failed(name, root.verdict)
+  const place = `entry ${countText(root.entry)} of ${countText(root.size)}`
+  return { name, state: 'yes', words: `its checkpoint is ${place} in ${root.origin}` }
+}
+
+function witnessed({ root, witnesses }: ProofReport, zone: Zone): Line {
+  const name = 'Witnessed'
+  if (witnesses === 0) return { name, state: 'unset', words: 'no witness is configured' }
+  if (root?.verdict.kind === 'no') return { name, state: 'unset', words: 'not looked at: the root log does not fit' }
+  const by = root?.cosigned.by ?? []
+  if (by.length === 0) return { name, state: 'wait', words: `by none of ${witnesses} yet` }
+  const who = by.map((each) => `${each.name} ${clockText(each.time * 1000, zone)}`).join(', ')
+  const missing = by.length < witnesses ? '; the others have not signed this one' : ''
+  return { name, state: 'yes', words: `${by.length} of ${witnesses}: ${who}${missing}` }
+}
+
+const TIME_STAMP: Line = { name: 'Time stamp', state: 'unset', words: 'none is shown for a single event' }
 
 function consistent({ verdicts, pin, notCompared }: ProofReport, zone: Zone): Line {
   const name = 'Consistent'

@@ -1,4 +1,4 @@
-import { Cable, ListFilter, LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
+import { Cable, Link2, ListFilter, LogOut, Moon, Search, Sun, SunMoon } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { Link, Outlet, useRouterState } from '@tanstack/react-router'
 import { useQueryClient } from '@tanstack/react-query'
@@ -69,6 +69,12 @@ function Rail({ me }: { me: Me }): ReactNode {
                   <span>Sources</span>
                 </Link>
               </li>
+              <li>
+                <Link to="/ledger" title="Ledger">
+                  <Link2 className="i" />
+                  <span>Ledger</span>
+                </Link>
+              </li>
             </ul>
           </section>
         )}
@@ -133,6 +139,10 @@ function Bottom(): ReactNode {
       <Link to="/sources">
         <Cable className="i" />
         Sources
+      </Link>
+      <Link to="/ledger">
+        <Link2 className="i" />
+        Ledger
       </Link>
     </nav>
   )
@@ -220,6 +230,7 @@ function Top({ me }: { me: Me }): ReactNode {
 const PAGES = [
   ['/sources', 'Sources'],
   ['/policies', 'Rules'],
+  ['/ledger', 'Ledger'],
 ] as const
 
 function initialOf(name: string): string {
