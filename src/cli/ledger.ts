@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { LogInfo, WitnessAnswer } from '../domain/answers.ts'
 import { callJson, findServer } from './client.ts'
 import type { Io } from './io.ts'
+import { exportCommand } from './ledger-export.ts'
 import { scrubCommand } from './ledger-scrub.ts'
 import { type OutputFormat, type ServerOptions, addServerOptions, outputOption } from './options.ts'
 import { csvLine, jsonText, print, tableText } from './output.ts'
@@ -16,6 +17,7 @@ export function ledgerCommand(io: Io): Command {
   return new Command('ledger')
     .description('the logs, and who has witnessed them')
     .addCommand(listCommand(io))
+    .addCommand(exportCommand(io))
     .addCommand(scrubCommand(io))
 }
 
