@@ -72,6 +72,7 @@ test('checks what is there, and says of the rest that it is not checked', async 
     Unchanged: 'yes',
     Included: 'yes',
     Signed: 'yes',
+    'Root log': 'wait',
     Witnessed: 'unset',
     Consistent: 'unset',
     Complete: 'unset',
