@@ -37,7 +37,7 @@ export function createQueryIndex(queries: readonly (Query | undefined)[], read: 
   }
 }
 
-export function setBit(bits: Bits, n: number): void {
+function setBit(bits: Bits, n: number): void {
   bits[n >>> 5] = (bits[n >>> 5] ?? 0) | (1 << (n & 31))
 }
 

@@ -9,7 +9,7 @@ import { faultsOfMask } from './masks-paths.ts'
 /** A rule in our query language, as the configuration has it: a name, what it matches, and the one thing that it does. */
 export type ExpressionRule = RuleHead & RuleEffect
 
-export interface RuleHead {
+interface RuleHead {
   readonly name: string
   /** In the query language; timeless. Left out: every event. */
   readonly match?: string
@@ -18,7 +18,7 @@ export interface RuleHead {
 }
 
 /** The first rule that keeps, drops or samples an event decides; the first that routes it does; the others add up. */
-export type RuleEffect =
+type RuleEffect =
   | { readonly keep: true }
   | { readonly drop: true }
   /** The share that is kept: more than 0, less than 1. */

@@ -4,7 +4,7 @@ export interface Literal {
   readonly replacement: string
 }
 
-export interface Replaced {
+interface Replaced {
   readonly text: string
   /** Which literals were found. */
   readonly found: readonly string[]
