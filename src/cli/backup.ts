@@ -69,8 +69,7 @@ async function byServer(server: ServerAddress, options: BackupOptions, io: Io): 
     throw new AuditError(code, job.reason, job.hint === undefined ? {} : { hint: job.hint })
   }
   const { at, keys, engine, logs, files, bytes } = job
-  // The server of this version says all of them.
-  return { at, keys, engine, logs, files, bytes } as JsonObject
+  return { at, keys, engine, logs, files, bytes }
 }
 
 async function ofFolder({ data, to, withKeys, keys }: BackupOptions, io: Io): Promise<JsonObject> {
