@@ -9,8 +9,9 @@ import { closedSignal } from './closed.ts'
 import type { ApiDeps } from './deps.ts'
 import { bodyOf, parseParams } from './input.ts'
 import { sendProblem } from './problems.ts'
+import { createProofWait } from './written-proofs.ts'
 
-const writeParams = z.strictObject({})
+const writeParams = z.strictObject({ wait: z.enum(['proof']).exactOptional() })
 
 /**
  * `POST /v1/events`: answered once every record is durable and sealed, with one result for each in the order sent. One
@@ -22,15 +23,20 @@ export function addEventWriteRoutes(app: FastifyInstance, deps: ApiDeps): void {
     bodyLimit: deps.limits.requestBytes,
   } as const
 
+  const proofs = createProofWait(deps)
+
   app.post('/v1/events', options, async (request, reply) => {
-    parseParams(writeParams, request.query)
+    const { wait } = parseParams(writeParams, request.query)
+    if (wait === 'proof') proofs.room()
     const emit = emitOf(request, deps)
     const idempotencyKey = idempotencyKeyOf(request)
     const records = await readRecords(request, deps)
     try {
-      const how = { signal: closedSignal(reply), ...(idempotencyKey !== undefined && { idempotencyKey }) }
+      const signal = closedSignal(reply)
+      const how = { signal, ...(idempotencyKey !== undefined && { idempotencyKey }) }
       const receipt = await emit(records, how)
-      return reply.code(isAllRejected(receipt) ? 422 : 200).send(receipt)
+      const answer = wait === 'proof' ? await proofs.wait(receipt, signal) : receipt
+      return reply.code(isAllRejected(receipt) ? 422 : 200).send(answer)
     } catch (error) {
       // RFC draft-ietf-httpapi-idempotency-key-header section 2.7: a key that comes with another body is 422.
       const isReused = idempotencyKey !== undefined && error instanceof AuditError && error.code === 'conflict'

@@ -1,7 +1,18 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parseLeaf, verifyEvent, verifyLog, type Crypto } from '../../verify/index.ts'
+import {
+  leafHash,
+  openCheckpoint,
+  parseLeaf,
+  parseProof,
+  parseVerifierKey,
+  verifyEvent,
+  verifyInclusion,
+  verifyLog,
+  type Crypto,
+} from '../../verify/index.ts'
+import type { ProvenReceipt } from '../../src/api/written-proofs.ts'
 import type { EventPage, LogInfo, ProofAnswer, Summary } from '../../src/domain/answers.ts'
 import { sha256 } from '../../src/ledger/sha256.ts'
 import { aFolder, aServer, type AServer, movableClock, until } from '../a-server.ts'
@@ -41,6 +52,26 @@ test('a record goes in, is found, and its proof convinces a verifier that trusts
 
   const forged = { ...proof, blocks: proof.blocks.map((each) => ({ ...each, json: each.json.replace('ada', 'eve') })) }
   expect((await verifyEvent(crypto, forged)).unchanged.kind).toBe('no')
+})
+
+test('who writes with wait=proof is answered with proofs that lead to a signed root', async () => {
+  const whodid = await aServer()
+  const records = [approval(1), { event: {} }, approval(2)]
+  const answer = await whodid.call('POST', '/v1/events?wait=proof', JSON.stringify(records))
+  expect(answer.status).toBe(200)
+  const { results } = answer.json<ProvenReceipt>()
+  expect(results[1]).toEqual({ rejected: expect.objectContaining({ path: 'event.action' }) })
+  const own = (await whodid.logs()).find(({ stream }) => stream === 'default')
+  for (const written of [results[0], results[2]]) {
+    const { index, path, checkpoint } = parseProof(written?.proof ?? '')
+    const signed = await openCheckpoint(crypto, checkpoint, parseVerifierKey(sha256, own?.vkey ?? ''))
+    expect(written).toMatchObject({ log: own?.origin, index })
+    const [event] = await whodid.find(`id:${written !== undefined && 'id' in written ? written.id : ''}`, 1)
+    const { leaf } = await proofOf(whodid, event?.event.id ?? '')
+    verifyInclusion(sha256, leafHash(sha256, Buffer.from(leaf)), index, signed.size, path, signed.root)
+  }
+  const unknown = await whodid.call('POST', '/v1/events?wait=forever', JSON.stringify(records))
+  expect(unknown.status).toBe(400)
 })
 
 test('every log verifies whole, with the leaf that opened it first and a heartbeat of the totals', async () => {
