@@ -1,8 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { aTsa, TSA_POLICY } from '../test/tsa.ts'
-import { type TimeStamp, formatTimeStampRequest, parsePem, parseTimeStamp, verifyTimeStamp } from './index.ts'
+import { aTsa, TSA_POLICY } from '../tsa.ts'
+import {
+  type TimeStamp,
+  formatTimeStampRequest,
+  parsePem,
+  parseTimeStamp,
+  verifyTimeStamp,
+} from '../../verify/index.ts'
 
 const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
 const data = Buffer.from('acme/n1/root\n3\nq83v\n')
