@@ -9,7 +9,7 @@ export interface ProvenReceipt extends Omit<Receipt, 'results'> {
   readonly results: readonly (RecordResult & { readonly proof?: string })[]
 }
 
-export type WaitForProofs = (receipt: Receipt, signal: AbortSignal) => Promise<ProvenReceipt>
+type WaitForProofs = (receipt: Receipt, signal: AbortSignal) => Promise<ProvenReceipt>
 
 /** Writers that wait hold their connection: so many at a time. */
 const MOST_WAITING = 100

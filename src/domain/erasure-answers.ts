@@ -22,7 +22,7 @@ export interface PreviewedIdentity {
   readonly asTarget: number
 }
 
-export interface PreviewedLog {
+interface PreviewedLog {
   readonly log: string
   readonly events: number
   /** Why nothing may be taken from it. */

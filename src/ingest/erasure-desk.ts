@@ -30,7 +30,7 @@ export interface ErasureDeskDeps {
   readonly clock: Clock
 }
 
-export type WantedPerson = Omit<ErasedPerson, 'identities'>
+type WantedPerson = Omit<ErasedPerson, 'identities'>
 
 export interface ErasureDesk {
   /** What erasing that person would take. Changes nothing. */

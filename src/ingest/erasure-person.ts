@@ -4,7 +4,7 @@ import { BLOCK_NAMES, type BlockName, type SealedEvent } from '../domain/sealed.
 import type { ErasedPerson } from '../state/erasures.ts'
 
 /** How an event is about a person. */
-export interface About {
+interface About {
   readonly actor: boolean
   readonly target: boolean
   /** Blocks that go, of those that are there. */

@@ -66,7 +66,7 @@ export interface RetentionDeps {
   readonly clock: Clock
 }
 
-export const OURSELVES: RuleActor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
+const OURSELVES: RuleActor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
 const DAY_MS = 86_400_000
 const OWN_STREAM = 'whodid'
 const RETENTION = 'retention'
@@ -119,12 +119,12 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     approvals.list().filter(({ kind, state }) => (kind === RETENTION || kind === RELEASE) && state === 'waiting')
 
   function ask(asked: Asked, summary: string, by: RuleActor): Waiting {
-    const details = JSON.parse(JSON.stringify(asked)) as Json
-    const before = waiting().find((each) => JSON.stringify(each.details) === JSON.stringify(details))
+    const wanted = JSON.parse(JSON.stringify(asked)) as Json
+    const before = waiting().find((each) => JSON.stringify(each.details) === JSON.stringify(wanted))
     if (before !== undefined) return before
     const kind = asked.act === 'release' ? RELEASE : RETENTION
-    const made = approvals.request({ kind, summary, details, requestedBy: by.id }, clock.now())
-    deps.trail(by, `${kind}-propose`, summary, { waiting: made.id, asked: details })
+    const made = approvals.request({ kind, summary, details: wanted, requestedBy: by.id }, clock.now())
+    deps.trail(by, `${kind}-propose`, summary, { waiting: made.id, asked: wanted })
     deps.log(`${summary}; whodid streams confirm ${made.id}, or whodid streams refuse ${made.id}`)
     return made
   }
@@ -338,7 +338,7 @@ function startOfPeriod(period: string): number {
 }
 
 /** Milliseconds since 1970 at which a log of that period takes nothing more. */
-export function endOfPeriod(period: string): number {
+function endOfPeriod(period: string): number {
   const start = new Date(startOfPeriod(period))
   if (period.split('.')[0]?.length === 7) start.setUTCMonth(start.getUTCMonth() + 1)
   else start.setUTCDate(start.getUTCDate() + 1)

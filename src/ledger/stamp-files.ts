@@ -11,7 +11,7 @@ export interface StampFiles {
   save(origin: string, size: number, stamp: KeptStamp): Promise<void>
 }
 
-export interface KeptStamp {
+interface KeptStamp {
   readonly note: string
   readonly response: Uint8Array
   /** PEM. */

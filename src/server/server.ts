@@ -260,7 +260,12 @@ function apiDeps({ config, log, uiFolder }: ServerOptions, parts: Parts): ApiDep
   }
 }
 
-function backupParts(config: Config, { state, journal }: Foundation, { store, ledgerFollower }: Pipeline, clock: Clock): BackupParts {
+function backupParts(
+  config: Config,
+  { state, journal }: Foundation,
+  { store, ledgerFollower }: Pipeline,
+  clock: Clock,
+): BackupParts {
   const isEmbedded = config.store.url === undefined
   return {
     files: realFiles,

@@ -117,8 +117,8 @@ function waitingOf(row: Record<string, unknown>): Waiting {
     requestedAt: Number(row['requested_at']),
     // The table's CHECK holds it.
     state: String(row['state']) as Waiting['state'],
-    ...(row['decided_by'] !== null && { decidedBy: String(row['decided_by']) }),
+    ...(typeof row['decided_by'] === 'string' && { decidedBy: row['decided_by'] }),
     ...(row['decided_at'] !== null && { decidedAt: Number(row['decided_at']) }),
-    ...(row['reason'] !== null && { reason: String(row['reason']) }),
+    ...(typeof row['reason'] === 'string' && { reason: row['reason'] }),
   }
 }

@@ -4,7 +4,7 @@ import type { Position } from '../domain/sealed.ts'
 import { inOneCommit, translating } from './database.ts'
 
 /** Names of a person, as requests give them. */
-export interface Identifiers {
+interface Identifiers {
   readonly names: readonly string[]
   readonly ids: readonly string[]
   readonly emails: readonly string[]
@@ -19,7 +19,7 @@ export interface ErasedPerson extends Identifiers {
 }
 
 /** What is done next. Each may be done again after a crash. */
-export type ErasureStep = 'find' | 'clear' | 'keys' | 'copies' | 'record' | 'journal' | 'done'
+type ErasureStep = 'find' | 'clear' | 'keys' | 'copies' | 'record' | 'journal' | 'done'
 
 export interface Erasure {
   /** Of its approval, too. */

@@ -79,6 +79,6 @@ function holdOf(row: Record<string, unknown>): Hold {
     by: String(row['by_whom']),
     at: Number(row['at']),
     ...(row['released_at'] !== null && { releasedAt: Number(row['released_at']) }),
-    ...(row['released_by'] !== null && { releasedBy: String(row['released_by']) }),
+    ...(typeof row['released_by'] === 'string' && { releasedBy: row['released_by'] }),
   }
 }

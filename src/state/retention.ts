@@ -16,7 +16,7 @@ export interface KeptFor {
  * What is done next with a log that goes; each may be done again after a crash. `tell`: seal `log.pruned`. `prove`: have it
  * signed, and witnessed. `rows`: take the rows from the store. `files`: the entries from the ledger. `keys`: the keys.
  */
-export type PruneStep = 'tell' | 'prove' | 'rows' | 'files' | 'keys' | 'done'
+type PruneStep = 'tell' | 'prove' | 'rows' | 'files' | 'keys' | 'done'
 
 /** A log that is let go of. */
 export interface PrunedLog {
@@ -87,7 +87,7 @@ export function createRetention(database: DatabaseSync): Retention {
 }
 
 function keptOf(row: Record<string, unknown>): KeptFor {
-  const basis = row['basis'] === null ? {} : { basis: String(row['basis']) }
+  const basis = typeof row['basis'] === 'string' ? { basis: row['basis'] } : {}
   return { stream: String(row['stream']), days: Number(row['days']), ...basis }
 }
 
@@ -99,8 +99,8 @@ function prunedOf(row: Record<string, unknown>): PrunedLog {
     // `prune` wrote it.
     policy: JSON.parse(String(row['policy'])) as Json,
     keepHashes: row['keep_hashes'] === 1,
-    ...(row['record_log'] !== null && {
-      record: { log: String(row['record_log']), index: Number(row['record_index']) },
+    ...(typeof row['record_log'] === 'string' && {
+      record: { log: row['record_log'], index: Number(row['record_index']) },
     }),
     at: Number(row['at']),
   }

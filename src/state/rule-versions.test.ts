@@ -14,11 +14,12 @@ test('what was in force is found by its hash after a restart, and the newest is 
   first.ruleVersions.add({ hash: 'aa', since: 3, by: 'files' }, { rules: 1 })
   first.close()
 
-  const { ruleVersions, close } = openState({ folder, clock: manualClock() })
+  const again = openState({ folder, clock: manualClock() })
+  const { ruleVersions } = again
   expect(ruleVersions.latest()).toEqual({ revision: 3, hash: 'aa', since: 3, by: 'files', rules: { rules: 1 } })
   expect(ruleVersions.list(2).map(({ revision }) => revision)).toEqual([3, 2])
   expect(ruleVersions.list(2)[1]).toMatchObject({ approval: 'w1' })
   expect(ruleVersions.find('bb')).toEqual({ rules: 2 })
   expect(ruleVersions.find('cc')).toBeUndefined()
-  close()
+  again.close()
 })

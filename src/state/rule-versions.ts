@@ -72,6 +72,6 @@ function versionOf(row: Record<string, unknown>): RuleVersion {
     hash: String(row['hash']),
     since: Number(row['since']),
     by: String(row['by_whom']),
-    ...(row['approval'] !== null && { approval: String(row['approval']) }),
+    ...(typeof row['approval'] === 'string' && { approval: row['approval'] }),
   }
 }

@@ -29,7 +29,7 @@ export interface Erases {
   record(erasure: string, signal?: AbortSignal): Promise<Position | undefined>
 }
 
-export interface EraseWhich {
+interface EraseWhich {
   readonly names: readonly string[]
   readonly ids: readonly string[]
   readonly emails: readonly string[]

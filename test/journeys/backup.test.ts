@@ -12,13 +12,13 @@ test('a copy made under load holds all that was acknowledged before, and goes on
   const old = await aServer()
   const kept = await sendMany(old, 'before', 30)
   await old.find('action:before', 30 * 20)
-  let stopped = false
+  const stop = new AbortController()
   const load = (async () => {
-    while (!stopped) await sendMany(old, 'during', 1)
+    while (!stop.signal.aborted) await sendMany(old, 'during', 1)
   })()
   const to = join(aFolder(), 'copy')
   const made = await backUp(old, { to, withKeys: true })
-  stopped = true
+  stop.abort()
   await load
   expect(made).toMatchObject({ state: 'done' })
   await sendMany(old, 'after', 1)

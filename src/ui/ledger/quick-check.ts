@@ -55,7 +55,7 @@ export interface QuickReport {
   readonly tookMs: number
 }
 
-export const RANDOM_LEAVES = 20
+const RANDOM_LEAVES = 20
 
 type Noted = { checked: number; faults: string[] }
 type Opened = readonly [LogInfo, SignedCheckpoint]
