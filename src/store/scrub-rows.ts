@@ -36,11 +36,12 @@ export function createScrubReads(connection: Connection): ScrubReads {
   return {
     rows: (range, signal) => rows(connection, range, signal),
     async repeated(log, to, signal) {
+      // Names of its own: `place` is a column.
       const sql =
-        `SELECT n AS place FROM ${table} WHERE log = {in_log:String} AND n < {to_index:UInt64} ` +
-        'GROUP BY place HAVING count() > 1 ORDER BY place LIMIT 100'
-      const found = await connection.select<{ place: number }>(sql, { in_log: log, to_index: to }, signal)
-      return found.rows.map(({ place }) => place)
+        `SELECT n AS at_index FROM ${table} WHERE log = {in_log:String} AND n < {to_index:UInt64} ` +
+        'GROUP BY at_index HAVING count() > 1 ORDER BY at_index LIMIT 100'
+      const found = await connection.select<{ at_index: number }>(sql, { in_log: log, to_index: to }, signal)
+      return found.rows.map(({ at_index }) => at_index)
     },
     async logs(signal) {
       const sql = `SELECT log AS name, count() AS leaves, max(n) AS last FROM ${table} GROUP BY log`
