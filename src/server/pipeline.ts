@@ -79,6 +79,8 @@ export async function startPipeline(deps: PipelineDeps, closers: Closers): Promi
     log,
   })
   closers.push(() => store.close())
+  // Of a backup during which the process died: rows that nobody erases from.
+  await store.freezes.thaw()
   // What is gone is not made anew from what the journal still holds of it.
   const { retention } = deps.foundation.state
   const isGone = (origin: string): boolean => (retention.pruned(origin)?.step ?? 'tell') !== 'tell'
