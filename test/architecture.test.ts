@@ -51,7 +51,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'verify',
   ],
   ui: ['domain', 'query', 'verify'],
-  cli: ['domain', 'lib', 'query', 'formats', 'rules', 'state', 'auth', 'api', 'server', 'verify'],
+  cli: ['domain', 'lib', 'query', 'formats', 'rules', 'state', 'ledger', 'store', 'auth', 'api', 'server', 'verify'],
 }
 
 const files = [...globSync('src/**/*.{ts,tsx}', { cwd: ROOT }), ...globSync('verify/*.ts', { cwd: ROOT })].filter(

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 
 import type { ScrubAnswer } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
@@ -25,7 +25,7 @@ export function scrubCommand(io: Io): Command {
     .option('--log <origin>', 'this log alone, see whodid ledger list')
     .option('--from <index>', 'from that leaf of the log on')
     .option('--to <index>', 'up to before that leaf')
-    .option('--output <format>', 'text or json', 'text')
+    .addOption(new Option('-o, --output <format>', 'how to print it').choices(['text', 'json']).default('text'))
   return addServerOptions(command).action(async ({ log, from, to, output, ...options }: ScrubOptions) => {
     const server = findServer(options, io)
     const body = { log, from: placeOf('--from', from), to: placeOf('--to', to) }
