@@ -35,7 +35,7 @@ export interface Compared {
   /** Rows whose blocks a later parser made: their columns follow from those, and what was sealed is checked beside them. */
   readonly readAgain: number
   /** Erasures by which blocks are not there. */
-  readonly erasures: readonly string[]
+  readonly erasures: readonly { readonly id: string; readonly index: number }[]
   /** Places of rows that have no typed columns, as those that the engine refused. */
   readonly bare: readonly number[]
 }
@@ -68,7 +68,7 @@ export function compareStretch(task: ScrubTask): Compared {
     else rows.set(row.row_n, row)
   }
   const keys = new Map(task.keys)
-  const erasures = new Set<string>()
+  const erasures: { id: string; index: number }[] = []
   const bare: number[] = []
   let { feed } = task
   let readAgain = 0
@@ -84,10 +84,10 @@ export function compareStretch(task: ScrubTask): Compared {
     if (columns.length > 0) differences.push({ index, kind: 'differs', columns: columns.toSorted() })
     if (found.isBare) bare.push(index)
     if (row.row_sealed.length > 0) readAgain += 1
-    for (const { id } of found.sealed.erased ?? []) erasures.add(id)
+    for (const { id } of found.sealed.erased ?? []) erasures.push({ id, index })
     feed = Math.max(feed, row.row_feed)
   }
-  return { differences, feed, readAgain, erasures: [...erasures], bare }
+  return { differences, feed, readAgain, erasures, bare }
 }
 
 function rootFaults({ from, proofs }: ScrubTask, leaves: readonly Uint8Array[]): Difference[] {

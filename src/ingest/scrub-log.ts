@@ -116,8 +116,9 @@ async function compareStretch(
   }
   const task = { log, from, to, feed, lines, keys: [...deps.keys(keys)], ...ledger }
   const compared = await deps.compare(task)
-  const unknown = compared.erasures.filter((id) => !deps.isErasure(id))
-  const erased = unknown.length === 0 ? [] : [{ index: from, kind: 'differs' as const, columns: ['erased'] }]
+  const erased = compared.erasures
+    .filter(({ id }) => !deps.isErasure(id))
+    .map(({ index }) => ({ index, kind: 'differs' as const, columns: ['erased'] }))
   const bare = compared.bare.filter((index) => !deps.isRefused(log, index))
   const empty = bare.map((index) => ({ index, kind: 'differs' as const, columns: ['every typed column'] }))
   const found = [...compared.differences, ...erased, ...empty].map((each) => ({ log, ...each }))
