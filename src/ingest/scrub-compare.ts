@@ -10,7 +10,7 @@ import {
   parseLeaf,
   verifyInclusion,
 } from '../../verify/index.ts'
-import { BLOCK_NAMES, type SealedEvent } from '../domain/sealed.ts'
+import { BLOCK_NAMES, type ErasedPart, type SealedEvent } from '../domain/sealed.ts'
 import { columnValues } from '../store/encode.ts'
 import { blocksOf, sealedOf } from '../store/row.ts'
 import type { PlaceRange, ScrubbedRow } from '../store/scrub-rows.ts'
@@ -34,10 +34,16 @@ export interface Compared {
   readonly feed: number
   /** Rows whose blocks a later parser made: their columns follow from those, and what was sealed is checked beside them. */
   readonly readAgain: number
-  /** Erasures by which blocks are not there. */
-  readonly erasures: readonly { readonly id: string; readonly index: number }[]
+  /** Erasures by which blocks are not there, with these as bits in the order of BLOCK_NAMES. */
+  readonly erasures: readonly ErasedBlocks[]
   /** Places of rows that have no typed columns, as those that the engine refused. */
   readonly bare: readonly number[]
+}
+
+interface ErasedBlocks {
+  readonly id: string
+  readonly index: number
+  readonly blocks: number
 }
 
 /** What is not as the ledger says. */
@@ -68,7 +74,7 @@ export function compareStretch(task: ScrubTask): Compared {
     else rows.set(row.row_n, row)
   }
   const keys = new Map(task.keys)
-  const erasures: { id: string; index: number }[] = []
+  const erasures: ErasedBlocks[] = []
   const bare: number[] = []
   let { feed } = task
   let readAgain = 0
@@ -84,10 +90,14 @@ export function compareStretch(task: ScrubTask): Compared {
     if (columns.length > 0) differences.push({ index, kind: 'differs', columns: columns.toSorted() })
     if (found.isBare) bare.push(index)
     if (row.row_sealed.length > 0) readAgain += 1
-    for (const { id } of found.sealed.erased ?? []) erasures.push({ id, index })
+    for (const part of found.sealed.erased ?? []) erasures.push({ id: part.id, index, blocks: bitsOf(part) })
     feed = Math.max(feed, row.row_feed)
   }
   return { differences, feed, readAgain, erasures, bare }
+}
+
+function bitsOf({ kept }: ErasedPart): number {
+  return BLOCK_NAMES.reduce((bits, name, b) => (kept[name] === undefined ? bits : bits | (1 << b)), 0)
 }
 
 function rootFaults({ from, proofs }: ScrubTask, leaves: readonly Uint8Array[]): Difference[] {

@@ -1,6 +1,7 @@
 import { TILE_WIDTH } from '../../verify/index.ts'
 import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
+import type { Position } from '../domain/sealed.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import type { ScrubReads } from '../store/scrub-rows.ts'
 import type { Compared, Difference, ScrubTask } from './scrub-compare.ts'
@@ -21,8 +22,8 @@ export interface ScrubDeps {
   readonly compare: (task: ScrubTask) => Promise<Compared>
   /** Resolves once the store has all that the ledger has signed now. */
   readonly whenStored: (signal: AbortSignal) => Promise<void>
-  /** Whether an erasure of that id was approved. */
-  readonly isErasure: (id: string) => boolean
+  /** Blocks of an event that an erasure of that id covers, as bits; 0: none, or there is no such erasure. */
+  readonly covered: (id: string, at: Position) => number
   /** Whether the engine had refused the row of that place: it has no typed columns then. */
   readonly isRefused: (log: string, index: number) => boolean
   readonly clock: Clock
@@ -117,12 +118,16 @@ async function compareStretch(
   const task = { log, from, to, feed, lines, keys: [...deps.keys(keys)], ...ledger }
   const compared = await deps.compare(task)
   const erased = compared.erasures
-    .filter(({ id }) => !deps.isErasure(id))
+    .filter(({ id, index, blocks }) => !coversAll(deps.covered(id, { log, index }), blocks))
     .map(({ index }) => ({ index, kind: 'differs' as const, columns: ['erased'] }))
   const bare = compared.bare.filter((index) => !deps.isRefused(log, index))
   const empty = bare.map((index) => ({ index, kind: 'differs' as const, columns: ['every typed column'] }))
   const found = [...compared.differences, ...erased, ...empty].map((each) => ({ log, ...each }))
   return { log, from, to, feed: compared.feed, readAgain: compared.readAgain, found }
+}
+
+function coversAll(covered: number, blocks: number): boolean {
+  return covered !== 0 && (blocks & ~covered) === 0
 }
 
 /** Undefined: its files are damaged. */

@@ -37,7 +37,7 @@ export function startScrub({ config, foundation, pipeline, clock, log }: ScrubSt
     keys: (ids) => keys.subjects.find(ids),
     compare: (task) => thread.compare(task),
     whenStored: (signal) => whenStored(foundation, pipeline, signal),
-    isErasure: (id) => ['approved', 'done'].includes(state.erasures.find(id)?.state ?? ''),
+    covered: (id, at) => state.erasures.coveredAt(id, at),
     isRefused: (origin, index) => pipeline.refusedRows.has(origin, index),
     clock,
     share: config.ledger.scrubShare ?? SHARE,

@@ -83,6 +83,8 @@ export interface Erasures {
   /** Adds to the list of what it covers; blocks of a row that is there already join it. */
   cover(id: string, rows: readonly CoveredRow[]): void
   covered(id: string): readonly CoveredRow[]
+  /** Blocks of one event that it covers, as bits; 0 where it has nothing to do with that event. */
+  coveredAt(id: string, at: Position): number
   /** It is done: who it was about is overwritten on the disk. */
   forget(id: string): void
   bury(id: string, tombstones: readonly Tombstone[]): void
@@ -135,6 +137,9 @@ export function createErasures(database: DatabaseSync): Erasures {
   const rows = statement(
     'SELECT l.log AS log, r.n AS n, r.blocks AS blocks FROM erased_rows r JOIN erased_logs l ON l.id = r.log WHERE r.erasure = ?',
   )
+  const rowAt = statement(
+    'SELECT r.blocks AS blocks FROM erased_rows r JOIN erased_logs l ON l.id = r.log WHERE r.erasure = ? AND l.log = ? AND r.n = ?',
+  )
   const bury = statement(
     'INSERT INTO tombstones VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET before = max(before, excluded.before)',
   )
@@ -184,6 +189,7 @@ export function createErasures(database: DatabaseSync): Erasures {
         for (const { log, index, blocks } of covered) addRow.run(id, index, blocks, log)
       })
     },
+    coveredAt: (id, { log, index }) => guarded(() => Number(rowAt.get(id, log, index)?.['blocks'] ?? 0)),
     covered: (id) =>
       guarded(() => rows.all(id)).map((row) => ({
         log: String(row['log']),
