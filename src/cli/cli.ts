@@ -8,6 +8,7 @@ import { complain } from './complain.ts'
 import { eraseCommand } from './erase.ts'
 import { evidenceCommand } from './evidence.ts'
 import { forwardCommand } from './forward.ts'
+import { holdCommand } from './hold.ts'
 import type { Io } from './io.ts'
 import { ledgerCommand } from './ledger.ts'
 import { protectOperands } from './operands.ts'
@@ -18,6 +19,7 @@ import { searchCommand } from './search.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
 import { sourcesCommand } from './sources.ts'
+import { streamsCommand } from './streams.ts'
 import { tailCommand } from './tail.ts'
 import { tokenCommand } from './token.ts'
 import { verifyCommand } from './verify.ts'
@@ -59,6 +61,8 @@ export function createProgram(io: Io): Command {
     witnessCommand(io),
     evidenceCommand(io),
     eraseCommand(io),
+    streamsCommand(io),
+    holdCommand(io),
     sourcesCommand(io),
     policyCommand(io),
     rulesCommand(io),

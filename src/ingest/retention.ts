@@ -2,6 +2,7 @@ import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import type { Json } from '../domain/event.ts'
 import { isRootOrigin, type Position } from '../domain/sealed.ts'
+import type { StreamAnswer } from '../domain/stream-answers.ts'
 import { formatMillis } from '../domain/time.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Approvals, ApprovalRule, Waiting } from '../state/approvals.ts'
@@ -18,30 +19,6 @@ export interface StreamTerms {
   readonly basis?: string
   readonly period?: 'month' | 'day'
   readonly keepHashes?: boolean
-}
-
-/** One of `GET /v1/streams`: what would go now, and when the rest does. */
-export interface StreamAnswer {
-  readonly stream: string
-  /** Days, as they are in force. */
-  readonly keepDays: number
-  readonly basis?: string
-  readonly period: 'month' | 'day'
-  readonly events: number
-  readonly bytes: number
-  readonly oldest?: string
-  /** Events that would go now. */
-  readonly goingEvents: number
-  /** Each log that has entries: when it goes, and which holds keep it. */
-  readonly logs: readonly {
-    origin: string
-    state: string
-    events: number
-    goes: string
-    due: boolean
-    holds: string[]
-  }[]
-  readonly pruned: number
 }
 
 export interface RetentionDeps {
@@ -115,8 +92,8 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     })
   const isDone = ({ state }: LogInfo): boolean => state === 'closed' || state === 'abandoned'
   const isDue = (log: LogInfo): boolean => isDone(log) && goesAt(log) <= clock.now() && holdsOn(log).length === 0
-  const waiting = (): readonly Waiting[] =>
-    approvals.list().filter(({ kind, state }) => (kind === RETENTION || kind === RELEASE) && state === 'waiting')
+  const isOurs = ({ kind }: Waiting): boolean => kind === RETENTION || kind === RELEASE
+  const waiting = (): readonly Waiting[] => approvals.list().filter((each) => isOurs(each) && each.state === 'waiting')
 
   function ask(asked: Asked, summary: string, by: RuleActor): Waiting {
     const wanted = JSON.parse(JSON.stringify(asked)) as Json
@@ -125,7 +102,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     const kind = asked.act === 'release' ? RELEASE : RETENTION
     const made = approvals.request({ kind, summary, details: wanted, requestedBy: by.id }, clock.now())
     deps.trail(by, `${kind}-propose`, summary, { waiting: made.id, asked: wanted })
-    deps.log(`${summary}; whodid streams confirm ${made.id}, or whodid streams refuse ${made.id}`)
+    deps.log(`${summary}; whodid streams confirm ${made.id}, or whodid streams refuse ${made.id} --reason TEXT`)
     return made
   }
 
@@ -224,6 +201,30 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     return log
   }
 
+  /** What waits, or waited: of ours alone, whatever else somebody has to decide. */
+  function find(id: string): Waiting {
+    const found = approvals.find(id)
+    if (found !== undefined && isOurs(found)) return found
+    throw new AuditError('not_found', `nothing about retention waits under ${id}`, { hint: 'whodid streams waiting' })
+  }
+
+  /** The effect first, `done` last, and each may be done again: a crash in between is made good by `resume`. */
+  function carryOut(approved: Waiting, by: RuleActor): void {
+    const { id, kind, summary, requestedBy } = approved
+    const what = askedOf(approved)
+    const approvers = [...new Set([requestedBy, by.id])]
+    if (what.act === 'keep') retention.keep(what.terms)
+    if (what.act === 'release' && holds.find(what.hold)?.releasedAt === undefined)
+      holds.release(what.hold, by.id, clock.now())
+    if (what.act === 'prune') {
+      const log = logs().find(({ origin }) => origin === what.origin)
+      // Begun already: it stays as it was. Held since: the next run takes it back.
+      if (log !== undefined && isDone(log)) begin(log, { early: what.reason, approval: id, approvers })
+    }
+    deps.trail(by, `${kind}-confirm`, summary, { waiting: id, approvers, asked: approved.details })
+    approvals.done(id)
+  }
+
   return {
     /** What the configuration wants; at start. */
     configure: () => {
@@ -302,26 +303,27 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
       return log && holdsOn(log)[0]?.reason
     },
     async confirm(id: string, by: RuleActor): Promise<Waiting> {
-      const asked = approvals.find(id)
-      if (asked === undefined || (asked.kind !== RETENTION && asked.kind !== RELEASE))
-        throw new AuditError('not_found', `nothing about retention waits under ${id}`)
-      const what = askedOf(asked)
-      const log = what.act === 'prune' ? findLog(what.origin) : undefined
+      const what = askedOf(find(id))
+      if (what.act === 'prune') findLog(what.origin)
       const approved = approvals.approve(id, by.id, clock.now(), deps.approvalRule)
-      const approvers = [...new Set([asked.requestedBy, by.id])]
-      // A crash from here on leaves it approved and not done: it is asked for again, and nothing went by it.
-      if (what.act === 'keep') retention.keep(what.terms)
-      if (what.act === 'release') holds.release(what.hold, by.id, clock.now())
-      if (what.act === 'prune' && log !== undefined) begin(log, { early: what.reason, approval: id, approvers })
-      deps.trail(by, `${asked.kind}-confirm`, asked.summary, { waiting: id, approvers, asked: asked.details })
-      approvals.done(id)
+      carryOut(approved, by)
       if (what.act === 'prune') await run()
       return approved
     },
     refuse(id: string, by: RuleActor, reason: string): Waiting {
+      find(id)
       const refused = approvals.refuse(id, by.id, clock.now(), reason)
       deps.trail(by, `${refused.kind}-refuse`, `refused: ${refused.summary}`, { waiting: id, reason })
       return refused
+    },
+    /** Does what was approved and broken off by a crash; at start, before anything else is asked for. */
+    resume(): void {
+      for (const each of approvals
+        .list()
+        .filter(({ state }) => state === 'approved')
+        .toReversed()) {
+        if (isOurs(each)) carryOut(each, { id: each.decidedBy ?? OURSELVES.id, about: OURSELVES.about })
+      }
     },
     notes: (): readonly string[] => waiting().map(({ id, summary }) => `whodid streams confirm ${id}: ${summary}`),
   }

@@ -73,6 +73,7 @@ export function startRetention(parts: RetentionParts, closers: Closers): Retenti
     },
     streams,
   )
+  desk.resume()
   const running = pipeline.store.ready.then(async () => {
     desk.configure()
     while (!ended.signal.aborted) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import type { StreamAnswer } from '../../src/ingest/retention.ts'
+import type { StreamAnswer } from '../../src/domain/stream-answers.ts'
 import { type AServer, aFolder, aServer, movableClock, until } from '../a-server.ts'
 
 const DAY = 86_400_000
