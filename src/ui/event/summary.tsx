@@ -13,6 +13,7 @@ import { ValueActs } from './acts.tsx'
 import type { Fact } from './facts.ts'
 import { factsOf, stepsOf } from './facts.ts'
 import { RelatedSection } from './related.tsx'
+import { ErasedSection } from './erased-section.tsx'
 import { RulesSection } from './rules-section.tsx'
 
 export interface SummaryTabProps {
@@ -52,6 +53,7 @@ export function SummaryTab({ event, others, zone, actions }: SummaryTabProps): R
       {changes.length > 0 && <Changes changes={changes} />}
       <WhySection event={event} actions={actions} />
       <RulesSection event={event} />
+      <ErasedSection event={event} />
       <RelatedSection event={event} zone={zone} actions={actions} />
       <AroundSection event={event} zone={zone} actions={actions} />
     </>
