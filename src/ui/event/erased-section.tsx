@@ -2,9 +2,10 @@ import type { ReactNode } from 'react'
 import type { AuditEvent } from '../../domain/event.ts'
 import { Value } from '../parts/value.tsx'
 import { isoText } from '../text/range.ts'
+import type { Zone } from '../text/time.ts'
 
 /** What was erased of it, when, and on whose request: the proof of the event stays as it was. */
-export function ErasedSection({ event }: { event: AuditEvent }): ReactNode {
+export function ErasedSection({ event, zone }: { event: AuditEvent; zone: Zone }): ReactNode {
   const parts = event.whodid?.erased ?? []
   if (parts.length === 0) return null
   return (
@@ -15,7 +16,7 @@ export function ErasedSection({ event }: { event: AuditEvent }): ReactNode {
       <ul className="event-rules">
         {parts.map(({ at, request, blocks }) => (
           <li key={`${at} ${request}`}>
-            {blocks.join(', ')} on <span className="num">{isoText(Date.parse(at))}</span>, request{' '}
+            {blocks.join(', ')} on <span className="num">{isoText(Date.parse(at), zone)}</span>, request{' '}
             <Value text={request} limit={120} />
           </li>
         ))}

@@ -53,7 +53,7 @@ export function SummaryTab({ event, others, zone, actions }: SummaryTabProps): R
       {changes.length > 0 && <Changes changes={changes} />}
       <WhySection event={event} actions={actions} />
       <RulesSection event={event} />
-      <ErasedSection event={event} />
+      <ErasedSection event={event} zone={zone} />
       <RelatedSection event={event} zone={zone} actions={actions} />
       <AroundSection event={event} zone={zone} actions={actions} />
     </>
