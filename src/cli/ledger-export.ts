@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 
+import { VerifyError } from '../../verify/errors.ts'
 import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
 import { isRootOrigin } from '../domain/sealed.ts'
@@ -34,9 +35,10 @@ export function exportCommand(io: Io): Command {
     }
     for (const { origin, vkey } of wanted) {
       let told = 0
+      const folder = join(options.static, origin)
       const size = await exportStatic({
         files: realFiles,
-        folder: join(options.static, origin),
+        folder,
         vkey,
         entries: isRootOrigin(origin) ? 'root' : 'whodid',
         fetch: (path) => callBytes(server, { path: `/log/${origin}/${path}`, signal: io.signal }),
@@ -45,6 +47,10 @@ export function exportCommand(io: Io): Command {
           told = entries
           io.err(`${escapeTerminal(origin)}  ${entries} of ${of} entries\n`)
         },
+      }).catch((error: unknown) => {
+        if (!(error instanceof VerifyError)) throw error
+        const hint = `if this file is in ${folder} since an earlier run, delete it and run again`
+        throw new AuditError('not_verified', `${origin}: ${error.message}`, { hint, cause: error })
       })
       io.err(`${escapeTerminal(origin)}  ${size} entries written and verified\n`)
     }
