@@ -23,8 +23,8 @@ export function addStreamRoutes(app: FastifyInstance, { retention }: { readonly 
     return reply.code(waiting === undefined ? 200 : 202).send({ ...(waiting && { waiting }) })
   })
   app.post('/v1/streams::prune', holding, async (request, reply) => {
-    const { log, reason } = parseBody(prune, request)
-    if (log === undefined) return { gone: await desk().run() }
+    const { log, reason, clockIsRight } = parseBody(prune, request)
+    if (log === undefined) return { gone: await desk().prune(clockIsRight === true, whoCalls(request)) }
     if (reason === undefined) throw new AuditError('bad_request', 'a log goes before its time for a reason only')
     return reply.code(202).send({ waiting: desk().askPrune(log, reason, whoCalls(request)) })
   })
@@ -55,7 +55,11 @@ interface ById {
 const WAITING = String.raw`/v1/streams/waiting/:id(^[\w-]+)`
 const words = z.string().trim().min(1).max(1000)
 const terms = z.strictObject({ keepDays: z.int().min(1).max(100_000), basis: words.optional() })
-const prune = z.strictObject({ log: z.string().max(300).optional(), reason: words.optional() })
+const prune = z.strictObject({
+  log: z.string().max(300).optional(),
+  reason: words.optional(),
+  clockIsRight: z.boolean().optional(),
+})
 const refusal = z.strictObject({ reason: words })
 const hold = z.strictObject({
   stream: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/),

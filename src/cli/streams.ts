@@ -6,6 +6,7 @@ import { formatMillis } from '../domain/time.ts'
 import { escapeTerminal } from '../lib/text.ts'
 import { daysIn } from '../server/config.ts'
 import type { Waiting } from '../state/approvals.ts'
+import type { Hold } from '../state/holds.ts'
 import { callJson, findServer } from './client.ts'
 import type { Io } from './io.ts'
 import { addServerOptions, type OutputFormat, outputOption, type ServerOptions } from './options.ts'
@@ -31,21 +32,38 @@ function listCommand(io: Io): Command {
     .description('streams, for how long each is kept, and what goes next; -o json has each log')
     .addOption(outputOption())
   return addServerOptions(command).action(async (options: ListOptions) => {
-    const { streams, waiting } = await callJson<StreamsAnswer>(findServer(options, io), { path: '/v1/streams' })
+    const server = findServer(options, io)
+    const { streams, waiting } = await callJson<StreamsAnswer>(server, { path: '/v1/streams' })
+    const { holds } = await callJson<{ holds: readonly Hold[] }>(server, { path: '/v1/holds' })
+    const open = holds.filter(({ releasedAt }) => releasedAt === undefined)
+    const rows = streams.map((each) => rowOf(each, open))
     const head = ['STREAM', 'KEEP', 'BASIS', 'PERIOD', 'EVENTS', 'GO NOW', 'GO NEXT', 'AT', 'HOLDS']
-    await print(io, listText(options.output, io, { streams }, head, streams.map(rowOf)))
+    await print(io, listText(options.output, io, { streams }, head, rows))
     if (waiting.length > 0) io.err(`${waiting.length} of what was asked for waits: whodid streams waiting\n`)
   })
 }
 
 /** What goes next is the log with events whose time is over first, of those that nothing holds. */
-function rowOf({ stream, keepDays, basis = '', period, events, goingEvents, logs }: StreamAnswer): readonly string[] {
+function rowOf(
+  { stream, keepDays, basis = '', period, events, goingEvents, logs }: StreamAnswer,
+  holds: readonly Hold[],
+): readonly string[] {
   const [next] = logs
     .filter((log) => !log.due && log.holds.length === 0 && log.events > 0)
     .toSorted((one, other) => Date.parse(one.goes) - Date.parse(other.goes))
-  const holds = [...new Set(logs.flatMap((log) => log.holds))].join(' ')
+  // Also one of a time from which nothing is stored yet.
+  const held = holds.filter((each) => each.stream === stream).map(({ id }) => id)
   const numbers = [events, goingEvents].map(String)
-  return [stream, `${keepDays}d`, basis, period, ...numbers, String(next?.events ?? ''), next?.goes ?? '', holds]
+  return [
+    stream,
+    `${keepDays}d`,
+    basis,
+    period,
+    ...numbers,
+    String(next?.events ?? ''),
+    next?.goes ?? '',
+    held.join(' '),
+  ]
 }
 
 function keepCommand(io: Io): Command {
@@ -68,6 +86,7 @@ function keepCommand(io: Io): Command {
 
 interface PruneOptions extends ServerOptions {
   readonly dryRun?: true
+  readonly clockIsRight?: true
   readonly log?: string
   readonly reason?: string
 }
@@ -76,10 +95,11 @@ function pruneCommand(io: Io): Command {
   const command = new Command('prune')
     .description('let go of what is over, as the server does by itself once an hour')
     .option('--dry-run', 'only say what would go')
+    .option('--clock-is-right', 'the clock did not jump: believe it again')
     .option('--log <origin>', 'ask for that log to go before its time: it waits until somebody confirms it')
     .option('--reason <text>', 'with --log: why; it is sealed for ever')
   return addServerOptions(command).action(async (options: PruneOptions) => {
-    const { dryRun, log, reason } = options
+    const { dryRun, log, reason, clockIsRight = false } = options
     const server = findServer(options, io)
     if ((log === undefined) !== (reason === undefined))
       throw new AuditError('bad_request', '--log and --reason go together')
@@ -93,7 +113,7 @@ function pruneCommand(io: Io): Command {
     const asked = { method: 'POST', path: '/v1/streams:prune' }
     if (log !== undefined)
       throw waits((await callJson<{ waiting: Waiting }>(server, { ...asked, body: { log, reason } })).waiting)
-    const { gone } = await callJson<{ gone: readonly string[] }>(server, { ...asked, body: {} })
+    const { gone } = await callJson<{ gone: readonly string[] }>(server, { ...asked, body: { clockIsRight } })
     await print(io, gone.map((origin) => `${escapeTerminal(origin)}\n`).join(''))
     io.err(gone.length === 0 ? 'nothing went\n' : `${gone.length} logs are gone\n`)
   })

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { LogInfo } from '../domain/answers.ts'
 import { systemClock } from '../lib/clock.ts'
 import { openState, type State } from '../state/state.ts'
+import { createExpiryClock } from './expiry-clock.ts'
 import { createRetentionDesk } from './retention.ts'
 import type { RuleActor } from './rule-events.ts'
 
@@ -30,8 +31,10 @@ function aState(): State {
   return state
 }
 
-function aDesk(state: State) {
+function aDesk(state: State, { received = NOW, days = 400 } = {}) {
   const trail: string[] = []
+  const clock = { ...systemClock, now: () => NOW }
+  state.retention.keep({ stream: 'default', days })
   const desk = createRetentionDesk(
     {
       state,
@@ -48,7 +51,13 @@ function aDesk(state: State) {
       noteOf: () => undefined,
       trail: (by, action) => trail.push(`${action} by ${by.id}`),
       log: () => undefined,
-      clock: { ...systemClock, now: () => NOW },
+      clock,
+      expiryClock: createExpiryClock({
+        clock,
+        received,
+        ranMs: () => 0,
+        doubt: { load: () => state.snapshots.load('doubt'), save: (value) => state.snapshots.save('doubt', value) },
+      }),
     },
     [],
   )
@@ -114,4 +123,25 @@ test('what a crash left half done is not undone by doing it again', () => {
   aDesk(state).desk.resume()
   expect(state.approvals.find(id)?.state).toBe('done')
   expect(state.holds.find(hold.id)?.releasedAt).toBe(NOW)
+})
+
+test('nothing goes by a clock that is days ahead of the books, also after a restart, until somebody says that it is right', async () => {
+  const state = aState()
+  const jumped = aDesk(state, { received: NOW - 3 * 86_400_000, days: 1 })
+  expect(await jumped.desk.run()).toEqual([])
+  expect(jumped.desk.notes()).toEqual([expect.stringContaining('the clock is 3 days ahead')])
+
+  // Its own leaves were stamped by that clock meanwhile.
+  const restarted = aDesk(state, { received: NOW, days: 1 })
+  expect(await restarted.desk.run()).toEqual([])
+  expect(() => restarted.desk.prune(false, ADA)).toThrow(expect.objectContaining({ code: 'conflict' }))
+  expect(await restarted.desk.prune(true, ADA)).toEqual([OLD.origin])
+  expect(restarted.trail).toEqual(['retention-clock by local:1000'])
+  expect(restarted.desk.notes()).toEqual([])
+  expect(aDesk(state).desk.notes()).toEqual([])
+})
+
+test('a clock that is a day ahead of the books is believed', async () => {
+  const { desk } = aDesk(aState(), { received: NOW - 86_400_000, days: 1 })
+  expect(await desk.run()).toEqual([OLD.origin])
 })

@@ -9,6 +9,7 @@ import type { Approvals, ApprovalRule, Waiting } from '../state/approvals.ts'
 import type { Hold, Holds } from '../state/holds.ts'
 import type { KeptFor, PrunedLog, Retention } from '../state/retention.ts'
 import type { LogRows } from '../store/partitions.ts'
+import type { ExpiryClock } from './expiry-clock.ts'
 import type { RuleActor } from './rule-events.ts'
 
 /** A stream as the configuration wants it kept. */
@@ -41,6 +42,7 @@ export interface RetentionDeps {
   readonly trail: (by: RuleActor, action: string, message: string, details: Json) => void
   readonly log: (message: string) => void
   readonly clock: Clock
+  readonly expiryClock: ExpiryClock
 }
 
 const OURSELVES: RuleActor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
@@ -171,7 +173,10 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
   /** Lets go of what is due, and goes on with what a crash broke off. Answers the logs that are gone by it. */
   async function runOnce(): Promise<readonly string[]> {
     if (!(await deps.caughtUp())) return []
-    for (const log of logs().filter(isDue)) {
+    const why = deps.expiryClock.check()
+    if (why !== undefined) deps.log(why)
+    // What was begun before goes on: it was decided by a clock that was believed, or by people.
+    for (const log of why === undefined ? logs().filter(isDue) : []) {
       const basis = retention.keptFor(log.stream)?.basis
       begin(log, { keep_days: daysOf(log.stream), ...(basis !== undefined && { basis }), approvers: [] })
     }
@@ -274,6 +279,16 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     },
     waiting,
     run,
+    /** A run that somebody asks for. Throws `conflict` while the clock is doubted and they do not say that it is right. */
+    prune(clockIsRight: boolean, by: RuleActor): Promise<readonly string[]> {
+      const why = deps.expiryClock.reason()
+      if (why !== undefined && !clockIsRight) throw new AuditError('conflict', why)
+      if (why !== undefined) {
+        deps.expiryClock.believe()
+        deps.trail(by, 'retention-clock', 'the clock is right, said somebody', { doubt: why })
+      }
+      return run()
+    },
     askPrune: (origin: string, reason: string, by: RuleActor): Waiting =>
       ask(
         { act: 'prune', origin: findLog(origin).origin, reason },
@@ -325,7 +340,13 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
         if (isOurs(each)) carryOut(each, { id: each.decidedBy ?? OURSELVES.id, about: OURSELVES.about })
       }
     },
-    notes: (): readonly string[] => waiting().map(({ id, summary }) => `whodid streams confirm ${id}: ${summary}`),
+    notes(): readonly string[] {
+      const why = deps.expiryClock.reason()
+      return [
+        ...(why === undefined ? [] : [why]),
+        ...waiting().map(({ id, summary }) => `whodid streams confirm ${id}: ${summary}`),
+      ]
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../domain/event.ts'
 import { AuditError } from '../domain/errors.ts'
 import { formatMillis } from '../domain/time.ts'
+import { createExpiryClock } from '../ingest/expiry-clock.ts'
 import { createRetentionDesk, type RetentionDesk } from '../ingest/retention.ts'
 import { type Clock, pause } from '../lib/clock.ts'
 import type { Closers } from './closers.ts'
@@ -13,6 +14,8 @@ interface RetentionParts {
   readonly foundation: Foundation
   readonly pipeline: Pipeline
   readonly clock: Clock
+  /** Newest receive time in the books, before this process wrote anything. */
+  readonly received: number
   readonly log: (message: string) => void
 }
 
@@ -21,10 +24,13 @@ const RUN_MS = 3_600_000
 const LOOK_MS = 250
 const MOST_LOOKS = 240
 const LIVE_STREAM = 'whodid'
+/** In the control state: what the time should be while the clock is doubted. */
+const DOUBT = 'expiry-clock'
 
 /** Streams are kept as long as they should be, and what is over goes by itself: looked at once an hour. */
 export function startRetention(parts: RetentionParts, closers: Closers): RetentionDesk {
-  const { config, foundation, pipeline, clock, log } = parts
+  const { config, foundation, pipeline, clock, received, log } = parts
+  const startedAt = performance.now()
   const { state, ledger, journal, keys, root } = foundation
   const streams = config.streams.map(({ keep, ...each }) => ({
     ...each,
@@ -70,6 +76,15 @@ export function startRetention(parts: RetentionParts, closers: Closers): Retenti
       },
       log,
       clock,
+      expiryClock: createExpiryClock({
+        clock,
+        received,
+        ranMs: () => performance.now() - startedAt,
+        doubt: {
+          load: () => state.snapshots.load(DOUBT),
+          save: (value) => state.snapshots.save(DOUBT, value),
+        },
+      }),
     },
     streams,
   )

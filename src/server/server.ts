@@ -96,6 +96,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
     log,
     recover: options.recover === true,
   })
+  const { received } = foundation.memory.books
   const runRecord = createRunRecord(files, config.data, log)
   const stalePid = () => previousRun?.enginePid
   const onEngine = (pid: number) => runRecord.engine(pid)
@@ -127,7 +128,7 @@ async function start(options: ServerOptions, closers: Closers): Promise<Server> 
   const witnesses = startWitnesses({ foundation, clock, clocks, log, fatal, trail }, closers)
   const stamps = startTimeStamps({ config, foundation, files, clocks, clock, log, fatal, trail }, closers)
   await startUpkeep({ foundation, pipeline, clock, fatal, log }, closers)
-  const retention = startRetention({ config, foundation, pipeline, clock, log }, closers)
+  const retention = startRetention({ config, foundation, pipeline, clock, received, log }, closers)
   const scrub = startScrub({ config, foundation, pipeline, clock, log }, closers)
   rules.follow(closers)
 
