@@ -18,6 +18,8 @@ export function addStreamRoutes(app: FastifyInstance, { retention }: { readonly 
   app.get('/v1/streams', reading, async () => ({ streams: await desk().streams(), waiting: desk().waiting() }))
   app.put<{ Params: { name: string } }>('/v1/streams/:name', holding, (request, reply) => {
     const { keepDays, basis } = parseBody(terms, request)
+    if (!STREAM.test(request.params.name))
+      throw new AuditError('bad_request', `${request.params.name} is no name of a stream`)
     const wanted = { stream: request.params.name, days: keepDays, ...(basis !== undefined && { basis }) }
     const waiting = desk().keep(wanted, whoCalls(request))
     return reply.code(waiting === undefined ? 200 : 202).send({ ...(waiting && { waiting }) })
@@ -40,6 +42,8 @@ export function addStreamRoutes(app: FastifyInstance, { retention }: { readonly 
       ...(from !== undefined && { from: Date.parse(from) }),
       ...(until !== undefined && { until: Date.parse(until) }),
     }
+    if (range.from !== undefined && range.until !== undefined && range.from >= range.until)
+      throw new AuditError('bad_request', `a hold from ${from} until ${until} would hold nothing`)
     return reply.code(201).send(desk().addHold({ stream, reason, ...range }, whoCalls(request)))
   })
   app.post<ById>(String.raw`/v1/holds/:id(^[\w-]+)::release`, holding, (request, reply) => {
@@ -53,6 +57,7 @@ interface ById {
 }
 
 const WAITING = String.raw`/v1/streams/waiting/:id(^[\w-]+)`
+const STREAM = /^[a-z0-9][a-z0-9-]{0,31}$/
 const words = z.string().trim().min(1).max(1000)
 const terms = z.strictObject({ keepDays: z.int().min(1).max(100_000), basis: words.optional() })
 const prune = z.strictObject({
@@ -62,7 +67,7 @@ const prune = z.strictObject({
 })
 const refusal = z.strictObject({ reason: words })
 const hold = z.strictObject({
-  stream: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/),
+  stream: z.string().regex(STREAM),
   from: z.iso.datetime({ offset: true }).optional(),
   until: z.iso.datetime({ offset: true }).optional(),
   reason: words,

@@ -14,6 +14,9 @@ test('streams are kept for other times, held, and let go of on the command line'
     err: 'default is kept 730 days\n',
   })
   expect(await on('streams', 'keep', 'default', 'soon')).toMatchObject({ code: 2 })
+  expect(await on('streams', 'keep', 'No Stream', '1y')).toMatchObject({ code: 2 })
+  const never = ['--from', '2026-02-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z', '--reason', 'x']
+  expect(await on('hold', 'add', '--stream', 'default', ...never)).toMatchObject({ code: 2 })
   expect(await on('streams', 'keep', 'fixed', '1y')).toMatchObject({
     code: 1,
     err: expect.stringContaining('the configuration says how long fixed is kept'),
