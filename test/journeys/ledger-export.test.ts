@@ -9,7 +9,9 @@ const ROOT = 'acme/n1/root'
 
 test('logs become folders that verify by themselves, also after growth and with a damaged file', async () => {
   const server = await aServer({ config: { ledger: { public: 'none', rootMs: 100 } } })
-  const log = await sent(server, 300)
+  // Its first leaf says that it begins.
+  const log = await sent(server, 255)
+  expect(log.size).toBe(256)
   await until(async () => (await server.logs()).some(({ origin }) => origin === ROOT))
   const folder = join(aFolder(), 'bucket')
   const run = (...more: string[]) => ran(['ledger', 'export', '--static', folder, '--data', server.data, ...more])
@@ -24,7 +26,7 @@ test('logs become folders that verify by themselves, also after growth and with 
   }
   expect(readdirSync(join(folder, log.origin)).toSorted()).toEqual(['checkpoint', 'log.json', 'log.vkey', 'tile'])
 
-  const grown = await sent(server, 100)
+  const grown = await sent(server, 300)
   const tile = join(folder, log.origin, 'tile/0/000')
   const bytes = readFileSync(tile)
   writeFileSync(tile, bytes.with(100, bytes[100]! ^ 1))
@@ -56,9 +58,8 @@ test('a log that is not there is named, and where no server runs that is said', 
 
 /** Sends so many events, and waits until all are in the log of their stream and signed. */
 async function sent(server: AServer, count: number): Promise<LogInfo> {
-  const before = (await server.logs()).find(({ stream }) => stream === 'default')?.size ?? 0
-  await server.send(Array.from({ length: count }, (_, n) => ({ event: { action: `act-${before + n}` } })))
-  return until(async () =>
-    (await server.logs()).find(({ stream, size }) => stream === 'default' && size >= before + count),
-  )
+  const { results } = await server.send(Array.from({ length: count }, (_, n) => ({ event: { action: `act-${n}` } })))
+  const last = results.at(-1)
+  const [origin, index] = last !== undefined && 'id' in last ? [last.log, last.index] : []
+  return until(async () => (await server.logs()).find((log) => log.origin === origin && log.size === (index ?? 0) + 1))
 }

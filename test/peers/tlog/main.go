@@ -90,6 +90,9 @@ func checkDescription(vkey, origin string, get fetch) error {
 		"log.vkey": vkey + "\n",
 		"log.json": fmt.Sprintf(`{"origin":%q,"vkey":%q,"stream":%q,"period":%q,"minimumIndex":0}`+"\n", origin, vkey, stream, period),
 	}
+	if period == "root" || strings.HasPrefix(period, "root.") {
+		expected["log.json"] = fmt.Sprintf(`{"origin":%q,"vkey":%q,"stream":"root","minimumIndex":0}`+"\n", origin, vkey)
+	}
 	for path, content := range expected {
 		found, err := get(path)
 		if errors.Is(err, fs.ErrNotExist) {
