@@ -49,7 +49,7 @@ export function exportCommand(io: Io): Command {
         },
       }).catch((error: unknown) => {
         if (!(error instanceof VerifyError)) throw error
-        const hint = `if this file is in ${folder} since an earlier run, delete it and run again`
+        const hint = `if an earlier run left it in ${folder}: delete it, with tile/0/… also its tile/entries/…, and run again`
         throw new AuditError('not_verified', `${origin}: ${error.message}`, { hint, cause: error })
       })
       io.err(`${escapeTerminal(origin)}  ${size} entries written and verified\n`)

@@ -86,15 +86,18 @@ test('after growth only what is new is fetched', async () => {
 })
 
 test.each(['tile/0/000', 'tile/0/001.p/44', 'tile/1/000.p/1', 'tile/entries/000', 'tile/entries/001.p/44'])(
-  'a flipped byte in %s is named by the next run, which goes on when it is deleted',
+  'a flipped byte in %s is found by the next run, which goes on when what it names is deleted',
   async (path) => {
     await grow(LOG, 300)
     await exported(LOG)
     await flip(path)
 
-    // Of entries it is their tile that first shows it.
-    await expect(exported(LOG)).rejects.toThrow(path.startsWith('tile/1') ? path : /^tile\/.*:/)
-    await rm(join(folder, path))
+    const error: unknown = await exported(LOG).catch((thrown: unknown) => thrown)
+    const [named = ''] = /^tile\/[^:]+(?=: )/.exec(error instanceof Error ? error.message : '') ?? []
+    // A tile of level 0 that is not that of its entries: one of the two is wrong.
+    const suspects = [named, named.replace('tile/0/', 'tile/entries/')]
+    expect(suspects).toContain(path)
+    for (const each of suspects) await rm(join(folder, each), { force: true })
     expect(await exported(LOG)).toBe(300)
     expect(await verified(LOG)).toBe(300)
   },

@@ -33,7 +33,7 @@ test('logs become folders that verify by themselves, also after growth and with 
   expect(await run('--log', log.origin)).toMatchObject({
     code: 1,
     err: expect.stringMatching(
-      /^whodid: acme\/n1\/default\/\S+: tile\/0\/000: its hashes are not those of the entries\n {2}hint: if this file is in /,
+      /^whodid: acme\/n1\/default\/\S+: tile\/0\/000: its hashes are not those of the entries\n {2}hint: if an earlier run left it in /,
     ),
   })
   rmSync(tile)
