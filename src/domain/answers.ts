@@ -353,7 +353,7 @@ export interface ScrubAnswer {
   }
 }
 
-export interface ScrubDifference {
+interface ScrubDifference {
   readonly log: string
   readonly index: number
   readonly kind: 'differs' | 'missing' | 'repeated'

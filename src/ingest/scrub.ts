@@ -17,7 +17,7 @@ export interface Scrub {
   reasons(): readonly string[]
 }
 
-export interface ScrubWhich {
+interface ScrubWhich {
   readonly log?: string
   readonly from?: number
   /** Exclusive. */

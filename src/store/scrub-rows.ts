@@ -20,7 +20,7 @@ export interface PlaceRange {
   readonly to: number
 }
 
-export interface ScrubbedRows {
+interface ScrubbedRows {
   readonly lines: string
   /** Ids of the subject keys that they name. */
   readonly keys: readonly number[]
