@@ -45,23 +45,28 @@ const CACHED = 50_000
  */
 export async function openSubjectKeys(files: Files, folder: string, mayCreate: boolean): Promise<SubjectKeys> {
   const path = `${folder}/subjects.db`
-  const isNew = (await files.size(path)) === undefined
+  const size = await files.size(path)
+  const isNew = size === undefined
   if (isNew && !mayCreate) {
     const hint = 'put it back from a backup of the keys folder'
     throw new AuditError('damaged', `${path} is gone, but there are events that its keys prove`, { hint })
   }
   await files.makeFolder(folder)
-  const database = openDatabase(path)
+  const database = openDatabase(path, (size ?? 0) <= CHECKED_BYTES)
   // Before the first key is used: without its name in the folder the file would be lost with all keys. Also when it is
   // not new: who made it may have been killed before this line.
   await files.syncFolder(folder)
   return subjectKeys(database)
 }
 
-function openDatabase(path: string): DatabaseSync {
+/** Up to that size a start checks it whole, in a fraction of a second; above, what is malformed shows when it is read. */
+const CHECKED_BYTES = 64 * 1024 ** 2
+
+function openDatabase(path: string, isChecked: boolean): DatabaseSync {
   try {
     const database = new DatabaseSync(path)
     database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA busy_timeout=5000')
+    if (isChecked) refuseMalformed(database, path)
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
     if (version > VERSION) throw new AuditError('unsupported_version', `${path} was written by a newer whodid`)
     // AUTOINCREMENT: the id of a destroyed key must never name another one.
@@ -74,6 +79,13 @@ function openDatabase(path: string): DatabaseSync {
   } catch (cause) {
     throw cause instanceof AuditError ? cause : openingError(path, cause)
   }
+}
+
+function refuseMalformed(database: DatabaseSync, path: string): void {
+  const found = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check']
+  if (found === 'ok') return
+  const hint = 'put it back from a backup of the keys folder'
+  throw new AuditError('damaged', `${path} is damaged: ${String(found)}`, { hint })
 }
 
 // https://sqlite.org/rescode.html: what the disk says is no damage of the file.

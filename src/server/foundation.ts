@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
+import { AuditError } from '../domain/errors.ts'
 import { Books, type BooksSnapshot } from '../ingest/books.ts'
 import { DuplicateWindow } from '../ingest/duplicates.ts'
 import { createEventIds } from '../ingest/event-id.ts'
@@ -38,6 +40,8 @@ export interface FoundationOptions {
 
 /** Of the root log's places in the control state. */
 const ROOT_PLACES = 'root'
+/** Tells the dedupe key from any other, and tells nobody what it is. */
+const DEDUPE_CHECK = 'dedupe-key'
 /** Name of the books' snapshot in the control state. */
 export const BOOKS = 'books'
 const LARGEST_FILE = 64 * 1024 * 1024
@@ -64,6 +68,7 @@ export async function openFoundation(
   })
   const keys = await openKeys(files, config.keys, isNew)
   closers.push(() => keys.close())
+  checkDedupeKey(state, config.keys, keys.dedupe)
   const ledger = await openLedger({
     files,
     folder: join(config.data, 'ledger'),
@@ -99,7 +104,35 @@ export async function openFoundation(
     shares: new JournalShares(),
   }
   const places = await recover(journal, memory, clock.now())
+  refuseBehindLedger(places, journalFolder, (origin) => ledger.size(origin))
   return { state, root, keys, ledger, journal, memory, places }
+}
+
+/** A leaf stands in the journal first, and what the journal lets go of is its beginning: so its end was taken away. */
+function refuseBehindLedger(places: readonly FramePlace[], folder: string, sizeOf: (origin: string) => number): void {
+  const ends = new Map(places.map(({ log, next }) => [log, next]))
+  for (const [log, next] of ends) {
+    const size = sizeOf(log)
+    if (size <= next) continue
+    const hint = 'put the journal’s folder back: newer than this one, of the same data folder'
+    throw new AuditError(
+      'damaged',
+      `the journal ${folder} ends at leaf ${next} of ${log}, but the ledger has ${size}`,
+      { hint },
+    )
+  }
+}
+
+/** Any 32 bytes are a key: with others each record that is sent again would be a new event, and nobody would hear of it. */
+function checkDedupeKey({ snapshots }: State, folder: string, key: Uint8Array): void {
+  const check = createHmac('sha256', key).update(DEDUPE_CHECK).digest('hex')
+  const known = snapshots.load(DEDUPE_CHECK)
+  if (known === undefined) return snapshots.save(DEDUPE_CHECK, check)
+  if (known === check) return
+  const hint = 'put it back from a backup of the keys folder'
+  throw new AuditError('damaged', `${join(folder, 'dedupe.key')} is not the key that this data folder was made with`, {
+    hint,
+  })
 }
 
 /** Whole files go, and never the last: on a small disk they must be small enough for the bound to be kept. */

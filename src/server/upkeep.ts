@@ -2,6 +2,7 @@ import { type Clock, pause } from '../lib/clock.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Admission } from './admission.ts'
 import type { Closers } from './closers.ts'
+import type { BooksSnapshot } from '../ingest/books.ts'
 import { type HourAccount, hourOf } from '../ingest/hours.ts'
 import { BOOKS, type Foundation } from './foundation.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -42,6 +43,9 @@ export async function startUpkeep(
     await Promise.allSettled(loops)
     await writer.settled()
     await writer.beat('stop').catch((error: unknown) => log(`no last heartbeat: ${String(error)}`))
+    // So that a journal that is shortened until the next start shows.
+    const snapshot = memory.books.snapshot()
+    if (journal.durableFrame >= snapshot.frame) keepBooks(snapshot, memory.books.hours)
   })
 
   async function every(ms: number, work: () => Promise<void>): Promise<void> {
@@ -58,10 +62,14 @@ export async function startUpkeep(
     // Frames that are in the snapshot but not durable yet may never have been: wait for them.
     await durableUpTo(journal, snapshot.frame, ended.signal)
     if (ended.signal.aborted) return
+    keepBooks(snapshot, hours)
+    await journal.trim(pipeline.passedFeed(), clock.now() - WINDOW_MS)
+  }
+
+  function keepBooks(snapshot: BooksSnapshot, hours: readonly HourAccount[]): void {
     // A crash between the two: the frames behind the older books bring the same hours to where they were.
     saveHours(hours, hourOf(snapshot.received))
     state.snapshots.save(BOOKS, snapshot)
-    await journal.trim(pipeline.passedFeed(), clock.now() - WINDOW_MS)
   }
 
   /** Accounts are never changed but replaced: one that was saved need not be saved again. */

@@ -22,12 +22,20 @@ export function openDatabase(path: string): DatabaseSync {
       database.exec('PRAGMA secure_delete = ON')
       // The lock is taken at the first write, and this is one.
       database.exec('BEGIN EXCLUSIVE; COMMIT')
+      refuseMalformed(database, path)
       return database
     } catch (error) {
       database.close()
       throw error
     }
   })
+}
+
+/** Pages and indexes must fit together. A wrong byte within a value shows nowhere: sqlite keeps no checksums. */
+function refuseMalformed(database: DatabaseSync, path: string): void {
+  const found = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check']
+  if (found === 'ok') return
+  throw new AuditError('damaged', `${path} is damaged: ${String(found)}`, { hint: DAMAGED_HINT })
 }
 
 /** One commit: all of `work` or nothing of it, durable when it returns. */
@@ -59,13 +67,13 @@ export function translating<T>(path: string, work: () => T): T {
 const BUSY = new Set([5, 6])
 const DAMAGED = new Set([11, 26])
 const FULL = 13
+const DAMAGED_HINT = 'restore it from a backup; the journal, the ledger and the store do not depend on it'
 
 function translated(path: string, cause: unknown): AuditError {
   const code = errorNumber(cause, 'errcode') & 0xff
   if (BUSY.has(code)) return new AuditError('locked', `${path} is in use by another process`, { cause })
   if (DAMAGED.has(code)) {
-    const hint = 'restore it from a backup; the journal, the ledger and the store do not depend on it'
-    return new AuditError('damaged', `${path} is no database of ours or is damaged`, { cause, hint })
+    return new AuditError('damaged', `${path} is no database of ours or is damaged`, { cause, hint: DAMAGED_HINT })
   }
   if (code === FULL || errorText(cause, 'code') === 'ENOSPC') {
     return new AuditError('disk_full', `no space left to write ${path}`, { cause, hint: 'free space on that disk' })
