@@ -1,4 +1,5 @@
-import { equalBytes, parseCheckpoint, parseNote } from '../../verify/index.ts'
+import type { SignedCheckpoint } from '../../verify/index.ts'
+import { equalBytes, openCheckpoint, parseCheckpoint, parseNote, parseVerifierKey } from '../../verify/index.ts'
 import { AuditError } from '../domain/errors.ts'
 import { isRootOrigin } from '../domain/sealed.ts'
 import { checkDescription } from './describe-log.ts'
@@ -7,8 +8,10 @@ import type { LogKey } from './log-keys.ts'
 import type { Log } from './log.ts'
 import { createLog } from './log.ts'
 import { minimumIndexOf, openPruned } from './prune.ts'
+import { nodeCrypto } from './node-crypto.ts'
 import { findDamage, recoverLog } from './recover-log.ts'
 import { readRootEntry } from './root-log.ts'
+import { sha256 } from './sha256.ts'
 import type { LedgerDeps, Published, SigningLog } from './signing-log.ts'
 import { folderOf, signedNote } from './signing-log.ts'
 
@@ -45,7 +48,7 @@ async function checkSigned(
   findFault: () => Promise<never>,
 ): Promise<void> {
   const folder = folderOf(deps, log.origin)
-  const checkpoint = parseCheckpoint(parseNote(signed.note).text)
+  const checkpoint = await checkpointOf(log, key, signed.note)
   if (!equalBytes(await log.root(signed.size), checkpoint.root)) await findFault()
   const published = await deps.files.read(`${folder}/checkpoint`)
   if (published !== undefined && equalBytes(published, Buffer.from(signed.note))) return
@@ -53,6 +56,23 @@ async function checkSigned(
     throw damaged(`${folder}/checkpoint`, 'it is no checkpoint that was signed for this log')
   }
   await deps.files.replace(`${folder}/checkpoint`, Buffer.from(signed.note))
+}
+
+/** What was signed must be, or a good file would be blamed for it. */
+async function checkpointOf(log: Log, key: LogKey, note: string): Promise<SignedCheckpoint> {
+  try {
+    return await openCheckpoint(nodeCrypto, note, parseVerifierKey(sha256, key.vkey))
+  } catch (cause) {
+    const hint = 'put state.db back from a backup'
+    throw new AuditError(
+      'damaged',
+      `state.db is damaged: its checkpoint of log ${log.origin} is none that its key signed`,
+      {
+        hint,
+        cause,
+      },
+    )
+  }
 }
 
 /** Whether a note is what this log's key signs for some size below: then a crash came between signing and publishing. */

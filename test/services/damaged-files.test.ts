@@ -106,7 +106,12 @@ const CASES: readonly (readonly ['closed' | 'killed', string, Harm, Expected])[]
   ['killed', `${LOG}/checkpoint`, flipped, { refused: /checkpoint is damaged/ }],
   ['closed', 'state.db', cut, { refused: /state\.db is .*damaged/ }],
   ['closed', 'state.db', malformed, { refused: /state\.db is .*damaged/ }],
-  ['closed', 'state.db', (path) => flipAt(path, `acme/n1/default/${PERIOD}\n`, 40), { refused: /default/ }],
+  [
+    'closed',
+    'state.db',
+    (path) => flipAt(path, `acme/n1/default/${PERIOD}\n`, 40),
+    { refused: /state\.db is damaged: its checkpoint of log acme\/n1\/default/ },
+  ],
   ['closed', 'keys/subjects.db', cut, { refused: /subjects\.db (is damaged|cannot be opened as a key store)/ }],
   ['closed', 'keys/subjects.db', malformed, { refused: /subjects\.db (is damaged|cannot be opened as a key store)/ }],
   ['closed', 'keys/subjects.db', aKey, { named: /scrub: row \d+ of acme\/n1\/\S+ differs/ }],
