@@ -36,7 +36,7 @@ export function addEvidenceRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tr
     refuseLoneOriginal(disclose)
     const { caller, visibility } = request
     const createdAt = deps.clock.now()
-    const run = { ...resolveRun({ q: query, ...range }, createdAt, visibility.fields), asOf: deps.asOf() }
+    const run = { ...resolveRun({ q: query, ...range }, createdAt, visibility.fields), asOf: deps.acked() }
     const asked: JsonObject = { query, ...range, kind, disclose }
     const made = {
       kind,
@@ -47,6 +47,7 @@ export function addEvidenceRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tr
       createdAt,
     }
     const job = deps.evidence.jobs.start(KIND, caller?.id ?? '', async (bench) => {
+      await searchableUpTo(deps, run.asOf, bench.signal)
       const answer = await writeEvidencePack(deps, made, visibility, bench)
       const { sha256, events, leaves, logs } = answer
       trail.record(request, caller, packAct('evidence-finish', 'end', job.id, { sha256, events, leaves, logs }))
@@ -86,6 +87,25 @@ export function addEvidenceRoutes(app: FastifyInstance, deps: ApiDeps, trail: Tr
 
 interface ById {
   Params: { id: string }
+}
+
+/** A pack holds what was acknowledged before it was asked for, also where the store is behind. */
+async function searchableUpTo(
+  { asOf, onSearchable }: Pick<ApiDeps, 'asOf' | 'onSearchable'>,
+  feed: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const look = (): void => {
+    if (asOf() >= feed || signal.aborted) resolve()
+  }
+  const listening = onSearchable(look)
+  signal.addEventListener('abort', look)
+  look()
+  await promise
+  listening.cancel()
+  signal.removeEventListener('abort', look)
+  signal.throwIfAborted()
 }
 
 /** It repeats what the others hold, so it comes with all of them or not at all. */

@@ -18,7 +18,7 @@ test('a log whose time is over goes as a whole, a held one stays, and a restart 
   const first = await aServer({ data, clock, config })
   await first.send([1, 2, 3].map((n) => ({ event: { id: `old-${n}`, action: 'read', outcome: 'success' } })))
   await first.find('action:read', 3)
-  const old = (await first.logs()).find(({ stream }) => stream === 'default')!
+  const old = await until(async () => (await first.logs()).find(({ stream }) => stream === 'default'))
   const held = await first.call('POST', '/v1/holds', JSON.stringify({ stream: 'default', reason: 'case 4711' }))
   expect(held.status).toBe(201)
 
