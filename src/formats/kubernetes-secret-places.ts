@@ -1,3 +1,4 @@
+import { endOfText, endOfWord } from '../lib/json-walk.ts'
 import { unescapedJson } from './json-unescape.ts'
 
 /** `data`: values of a Secret. `token`: what signs somebody in. */
@@ -47,7 +48,7 @@ export function secretPlaces(text: string, always: ReadonlySet<SecretKind>, dept
   while (at < text.length) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) {
-      const end = endOfString(text, at)
+      const end = endOfText(text, at)
       if (frame.awaitsKey) {
         frame.key = plainText(text.slice(at, end))
         frame.awaitsKey = false
@@ -97,7 +98,6 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_ARRAY = 0x5b
-const BACKSLASH = 0x5c
 const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
@@ -222,22 +222,6 @@ function pathOf({ base, key, isObject, awaitsKey }: Frame, depth: number): strin
   if (base.length + key.length > LONGEST_PATH) return base
   const path = base === '' ? key : `${base}.${key}`
   return depth > 0 ? path : (EVENT_NAMES.get(path) ?? path)
-}
-
-/** Behind the closing quote, or the end of the text. */
-function endOfString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (char === QUOTE) return at + 1
-    if (char === BACKSLASH) at++
-  }
-  return text.length
-}
-
-function endOfWord(text: string, from: number): number {
-  let at = from + 1
-  while (at < text.length && !' ,:"[]{}\t\r\n'.includes(text.charAt(at))) at++
-  return at
 }
 
 function plainText(raw: string): string {

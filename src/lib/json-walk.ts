@@ -56,7 +56,7 @@ const SPACE = 0x20
 const BYTE_ORDER_MARK = 0xfeff
 
 /** Behind the closing quote, or the end of the text. */
-function endOfText(text: string, from: number): number {
+export function endOfText(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) return at + 1
@@ -65,7 +65,8 @@ function endOfText(text: string, from: number): number {
   return text.length
 }
 
-function endOfWord(text: string, from: number): number {
+/** Behind a number or a word. */
+export function endOfWord(text: string, from: number): number {
   let at = from + 1
   while (at < text.length && !' ,:"[]{}\t\r\n'.includes(text.charAt(at))) at++
   return at

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { unescapedJson } from '../formats/json-unescape.ts'
+import { endOfText, endOfWord } from '../lib/json-walk.ts'
 import { isSecretValue, plainName, ruleOfKey } from './default-masks-keys.ts'
 import { type DefaultMask, isNoSecret, maskOf } from './default-masks-names.ts'
 import { mayHoldSecrets, secretsInText } from './secret-scanner.ts'
@@ -56,7 +57,7 @@ export function secretsInJson(text: string, looking: Looking, depth = 0, outer: 
   while (at < text.length) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) {
-      const end = endOfString(text, at)
+      const end = endOfText(text, at)
       if (frame.awaitsKey) {
         frame.key = textOf(text.slice(at, end))
         frame.awaitsKey = false
@@ -124,7 +125,6 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_ARRAY = 0x5b
-const BACKSLASH = 0x5c
 const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
@@ -357,22 +357,6 @@ function isNamedKey(
   const [hit] = hits
   if (!isObject || hits.length !== 1 || hit?.rule !== 'secret/aws-key') return false
   return hit.end - hit.start === value.length && /(?:keyid|credentialid)$/.test(plainName(key))
-}
-
-/** Behind the closing quote, or the end of the text. */
-function endOfString(text: string, from: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (char === QUOTE) return at + 1
-    if (char === BACKSLASH) at++
-  }
-  return text.length
-}
-
-function endOfWord(text: string, from: number): number {
-  let at = from + 1
-  while (at < text.length && !' ,:"[]{}\t\r\n'.includes(text.charAt(at))) at++
-  return at
 }
 
 function textOf(raw: string): string {

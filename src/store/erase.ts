@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AuditError } from '../domain/errors.ts'
 import { BLOCK_NAMES, type Position, type SealedEvent } from '../domain/sealed.ts'
 import { isTooMuch } from './connection.ts'
+import { endMutation, mutate } from './mutation.ts'
 import type { Connection, Values } from './connection.ts'
 import { encodeColumns } from './encode.ts'
 import { quotedText } from './quote.ts'
@@ -50,7 +51,6 @@ const COLUMNS = CLEARED.split(' ')
 const STAGED = ['feed', 'n', 'log', ...COLUMNS]
 const STAGED_ROWS = 1000
 const FEW = 10
-const LOOK_MS = 50
 const LOOK_AGAIN_MS = 500
 
 export function createErases(connection: Connection): Erases {
@@ -130,7 +130,7 @@ async function stage(
 ): Promise<void> {
   const { database } = connection
   // One that a crash left looks its values up in the table that goes now.
-  await endTaking(connection, signal)
+  await endMutation(connection, 'erase', signal)
   await connection.command(`DROP TABLE IF EXISTS ${database}.erase SYNC`, signal)
   await connection.command(
     `CREATE TABLE ${database}.erase ENGINE = Join(ANY, LEFT, feed, n, log) EMPTY AS SELECT ${STAGED.join(', ')} FROM ${database}.events`,
@@ -156,40 +156,10 @@ async function take(
   const [first, last] = [Math.min(...feeds), Math.max(...feeds)]
   const set = COLUMNS.map((column) => `${column} = ${staged(column)}`)
   const which = `feed BETWEEN ${first} AND ${last} AND ${staged('erased')} != ''`
-  try {
-    // What was sealed of a row that was read again stands in its own columns from now on.
-    await connection.command(
-      `ALTER TABLE ${database}.events UPDATE sealed = [], ${set.join(', ')} WHERE ${which} SETTINGS mutations_sync = 0`,
-      signal,
-    )
-    await taken(connection, signal)
-  } catch (error) {
-    await endTaking(connection, undefined)
-    throw error
-  }
+  // What was sealed of a row that was read again stands in its own columns from now on.
+  const sql = `ALTER TABLE ${database}.events UPDATE sealed = [], ${set.join(', ')} WHERE ${which}`
+  await mutate(connection, { sql, staged: 'erase', failure: 'the engine could not clear erased blocks' }, signal)
   await connection.command(`DROP TABLE IF EXISTS ${database}.erase SYNC`, signal)
-}
-
-/** Not by waiting in the statement: inserts go through the same session. */
-async function taken(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
-  for (;;) {
-    const [row] = await connection.ask<{ open: number; reason: string }>(
-      `SELECT count() AS open, max(latest_fail_reason) AS reason FROM system.mutations WHERE ${ours(connection)}`,
-      {},
-      signal,
-    )
-    if (row === undefined || row.open === 0) return
-    if (row.reason !== '') throw new AuditError('engine_failed', 'the engine could not clear erased blocks')
-    await pause(LOOK_MS, undefined, signal && { signal })
-  }
-}
-
-async function endTaking(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
-  await connection.command(`KILL MUTATION WHERE ${ours(connection)} SYNC`, signal)
-}
-
-function ours({ database }: Connection): string {
-  return `database = '${database}' AND table = 'events' AND NOT is_done AND position(command, '${database}.erase') > 0`
 }
 
 async function settle(connection: Connection, signal: AbortSignal | undefined): Promise<void> {

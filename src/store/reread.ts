@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { AuditError } from '../domain/errors.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { Blocks, SealedEvent } from '../domain/sealed.ts'
 import { isTooMuch } from './connection.ts'
+import { endMutation, mutate } from './mutation.ts'
 import type { Connection, Values } from './connection.ts'
 import { encodeColumns } from './encode.ts'
 import { quotedText } from './quote.ts'
@@ -53,7 +53,6 @@ const COLUMNS =
 const RENEWED = [...BLOCKS, ...COLUMNS.split(' ')]
 const STAGED = ['feed', 'n', ...RENEWED]
 const FEW = 10
-const LOOK_MS = 50
 
 export function createRereads(connection: Connection): Rereads {
   let running = false
@@ -113,7 +112,7 @@ async function stage(
 ): Promise<void> {
   const { database } = connection
   // One that a crash left looks its values up in the table that goes now.
-  await endTaking(connection, signal)
+  await endMutation(connection, 'reread', signal)
   await connection.command(`DROP TABLE IF EXISTS ${database}.reread SYNC`, signal)
   await connection.command(
     `CREATE TABLE ${database}.reread ENGINE = Join(ANY, LEFT, feed, n) EMPTY AS SELECT ${STAGED.join(', ')} FROM ${database}.events`,
@@ -137,38 +136,13 @@ async function take(
   const [first, last] = [feeds[0] ?? 0, feeds.at(-1) ?? 0]
   const renewed = RENEWED.map((column) => `${column} = ${staged(column)}`)
   const which = `feed BETWEEN ${first} AND ${last} AND source = ${quotedText(source)} AND ${staged('parser')} != ''`
-  try {
-    // The values on the right are those before it: what was sealed is kept the first time alone.
-    await connection.command(
-      `ALTER TABLE ${database}.events UPDATE sealed = if(empty(sealed), [${BLOCKS.join(', ')}], sealed), ` +
-        `${renewed.join(', ')} WHERE ${which} SETTINGS mutations_sync = 0`,
-      signal,
-    )
-    await taken(connection, signal)
-  } catch (error) {
-    await endTaking(connection, undefined)
-    throw error
-  }
-}
-
-/** Not by waiting in the statement: inserts go through the same session. */
-async function taken(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
-  for (;;) {
-    const [row] = await connection.ask<{ open: number; reason: string }>(
-      `SELECT count() AS open, max(latest_fail_reason) AS reason FROM system.mutations WHERE ${ours(connection)}`,
-      {},
-      signal,
-    )
-    if (row === undefined || row.open === 0) return
-    if (row.reason !== '') throw new AuditError('engine_failed', 'the engine could not take rows that were read again')
-    await pause(LOOK_MS, undefined, signal && { signal })
-  }
-}
-
-async function endTaking(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
-  await connection.command(`KILL MUTATION WHERE ${ours(connection)} SYNC`, signal)
-}
-
-function ours({ database }: Connection): string {
-  return `database = '${database}' AND table = 'events' AND NOT is_done AND position(command, '${database}.reread') > 0`
+  // The values on the right are those before it: what was sealed is kept the first time alone.
+  const sql =
+    `ALTER TABLE ${database}.events UPDATE sealed = if(empty(sealed), [${BLOCKS.join(', ')}], sealed), ` +
+    `${renewed.join(', ')} WHERE ${which}`
+  await mutate(
+    connection,
+    { sql, staged: 'reread', failure: 'the engine could not take rows that were read again' },
+    signal,
+  )
 }
