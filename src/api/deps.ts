@@ -123,7 +123,7 @@ export interface EvidenceDeps {
   readonly jobs: Jobs
   /** `verify.html` as it was built. Undefined: it was not. */
   page(): Promise<Uint8Array | undefined>
-  /** The rules that had this hash, as JSON: the very text that was hashed. Undefined: not known. */
+  /** The rules that had this hash, as JSON, by where they came from. Undefined: not known. */
   rules(hash: string): string | undefined
   /** The configured tlog-policy; undefined: no witness is asked for. */
   policy(): string | undefined
