@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { cpSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checkFrames } from '../../test/crash/check-frames.ts'
@@ -158,9 +158,19 @@ test('what was sent elsewhere is known there when it comes again, also after a r
 test('where only the first of two frames outlives a crash, no cursor is found, and what comes again is stored once', async () => {
   const folder = aFolder()
   const batch = [doing('read', '1'), doing('route', '2'), doing('drop', '3')]
+  await (await aPath({ folder })).close()
+  const untouched = aFolder()
+  cpSync(folder, untouched, { recursive: true })
   const before = await aPath({ folder })
   await before.send(batch, { cursor: 'c' })
   await before.close()
+  // Nothing that was not synced was ever read from the journal: ledger and control state know nothing of it.
+  for (const name of readdirSync(folder).filter((each) => !['journal', 'keys'].includes(each))) {
+    rmSync(join(folder, name), { recursive: true })
+  }
+  for (const name of readdirSync(untouched).filter((each) => !['journal', 'keys'].includes(each))) {
+    cpSync(join(untouched, name), join(folder, name), { recursive: true })
+  }
   tearBefore(folder, '{"log":"acme/n1/default/2026-11"')
 
   const after = await aPath({ folder })
