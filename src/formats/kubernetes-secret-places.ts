@@ -1,4 +1,4 @@
-import { endOfText, endOfWord } from '../lib/json-walk.ts'
+import { walkJson } from '../lib/json-walk.ts'
 import { unescapedJson } from './json-unescape.ts'
 
 /** `data`: values of a Secret. `token`: what signs somebody in. */
@@ -25,7 +25,6 @@ export function secretPlaces(text: string, always: ReadonlySet<SecretKind>, dept
   const pending: Record<Class, Place[]> = { data: [], token: [], value: [] }
   const stack: Frame[] = []
   let frame = createFrame(undefined, pending, depth)
-  let at = 0
 
   function scalar(start: number, end: number): void {
     const raw = text.slice(start, end)
@@ -45,33 +44,21 @@ export function secretPlaces(text: string, always: ReadonlySet<SecretKind>, dept
     else append(found, placesInside(raw, place, always, depth))
   }
 
-  while (at < text.length) {
-    const char = text.charCodeAt(at)
-    if (char === QUOTE) {
-      const end = endOfText(text, at)
-      if (frame.awaitsKey) {
-        frame.key = plainText(text.slice(at, end))
-        frame.awaitsKey = false
-      } else scalar(at, end)
-      at = end
-    } else if (char === OPEN_OBJECT || char === OPEN_ARRAY) {
+  walkJson(text, {
+    key(start, end) {
+      frame.key = plainText(text.slice(start, end))
+      frame.isNamed = true
+    },
+    scalar,
+    open(isObject) {
       stack.push(frame)
-      frame = createFrame(frame, pending, depth, char === OPEN_OBJECT)
-      at++
-    } else if (char === CLOSE_OBJECT || char === CLOSE_ARRAY) {
+      frame = createFrame(frame, pending, depth, isObject)
+    },
+    close() {
       settle(frame, pending, found, always)
-      frame = stack.pop() ?? createFrame(undefined, pending, depth)
-      at++
-    } else if (char === COMMA) {
-      frame.awaitsKey = frame.isObject
-      at++
-    } else if (char === COLON || char <= SPACE) at++
-    else {
-      const end = endOfWord(text, at)
-      scalar(at, end)
-      at = end
-    }
-  }
+      frame = stack.pop() ?? frame
+    },
+  })
   return found
 }
 
@@ -88,20 +75,13 @@ interface Frame {
   readonly secretPath: string | undefined
   /** How many were pending when it began. */
   readonly begun: Readonly<Record<Class, number>>
-  awaitsKey: boolean
+  /** Its first key was read. */
+  isNamed: boolean
   key: string
   is: SecretKind | undefined
   setsSecret: boolean
 }
 
-const QUOTE = 0x22
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const SPACE = 0x20
 const MASKED = '"[masked]"'
 /** Of a JSON text in quotes that can hold anything. */
 const SHORTEST = 12
@@ -124,7 +104,7 @@ function createFrame(
     inside,
     secretPath,
     begun,
-    awaitsKey: isObject,
+    isNamed: false,
     key: '',
     is: undefined,
     setsSecret: false,
@@ -217,8 +197,8 @@ const EVENT_NAMES: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The event's name of the value that comes next; an object's own name before its first key, and of items of a list. */
-function pathOf({ base, key, isObject, awaitsKey }: Frame, depth: number): string {
-  if (!isObject || (awaitsKey && key === '')) return base
+function pathOf({ base, key, isObject, isNamed }: Frame, depth: number): string {
+  if (!isObject || !isNamed) return base
   if (base.length + key.length > LONGEST_PATH) return base
   const path = base === '' ? key : `${base}.${key}`
   return depth > 0 ? path : (EVENT_NAMES.get(path) ?? path)

@@ -56,7 +56,7 @@ const SPACE = 0x20
 const BYTE_ORDER_MARK = 0xfeff
 
 /** Behind the closing quote, or the end of the text. */
-export function endOfText(text: string, from: number): number {
+function endOfText(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === QUOTE) return at + 1
@@ -66,7 +66,7 @@ export function endOfText(text: string, from: number): number {
 }
 
 /** Behind a number or a word. */
-export function endOfWord(text: string, from: number): number {
+function endOfWord(text: string, from: number): number {
   let at = from + 1
   while (at < text.length && !' ,:"[]{}\t\r\n'.includes(text.charAt(at))) at++
   return at

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { unescapedJson } from '../formats/json-unescape.ts'
-import { endOfText, endOfWord } from '../lib/json-walk.ts'
+import { walkJson } from '../lib/json-walk.ts'
 import { isSecretValue, plainName, ruleOfKey } from './default-masks-keys.ts'
 import { type DefaultMask, isNoSecret, maskOf } from './default-masks-names.ts'
 import { mayHoldSecrets, secretsInText } from './secret-scanner.ts'
@@ -36,7 +36,6 @@ export function secretsInJson(text: string, looking: Looking, depth = 0, outer: 
   const found: SecretPlace[] = []
   const stack: Frame[] = []
   let frame = createFrame(undefined, false, outer)
-  let at = 0
 
   function scalar(start: number, end: number): void {
     const raw = text.slice(start, end)
@@ -54,34 +53,21 @@ export function secretsInJson(text: string, looking: Looking, depth = 0, outer: 
     if (!frame.isObject) frame.before = value
   }
 
-  while (at < text.length) {
-    const char = text.charCodeAt(at)
-    if (char === QUOTE) {
-      const end = endOfText(text, at)
-      if (frame.awaitsKey) {
-        frame.key = textOf(text.slice(at, end))
-        frame.awaitsKey = false
-      } else scalar(at, end)
-      at = end
-    } else if (char === OPEN_OBJECT || char === OPEN_ARRAY) {
+  walkJson(text, {
+    key(start, end) {
+      frame.key = textOf(text.slice(start, end))
+    },
+    scalar,
+    open(isObject) {
       stack.push(frame)
-      frame = createFrame(frame, char === OPEN_OBJECT)
-      at++
-    } else if (char === CLOSE_OBJECT || char === CLOSE_ARRAY) {
-      const around = stack.pop() ?? createFrame(undefined, false, NONE)
+      frame = createFrame(frame, isObject)
+    },
+    close() {
+      const around = stack.pop() ?? frame
       settle(frame, around, found, looking, stack.length)
       frame = around
-      at++
-    } else if (char === COMMA) {
-      frame.awaitsKey = frame.isObject
-      at++
-    } else if (char === COLON || char <= SPACE) at++
-    else {
-      const end = endOfWord(text, at)
-      scalar(at, end)
-      at = end
-    }
-  }
+    },
+  })
   return found
 }
 
@@ -106,7 +92,6 @@ interface Frame {
   readonly ruleKey: string
   readonly isInsideValue: boolean
   readonly isInsideData: boolean
-  awaitsKey: boolean
   key: string
   /** What the name beside a value says. */
   named: DefaultMask | undefined
@@ -121,14 +106,6 @@ interface Frame {
   data: Waiting[]
 }
 
-const QUOTE = 0x22
-const COMMA = 0x2c
-const COLON = 0x3a
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const SPACE = 0x20
 const DEEPEST_STRING = 4
 const DEEPEST_FRAME = 64
 const LONGEST_PATH = 120
@@ -172,7 +149,6 @@ function createFrame(around: Frame | undefined, isObject: boolean, outer: Outer 
     ruleKey: own === undefined ? (around?.ruleKey ?? '') : key,
     isInsideValue: around !== undefined && (around.isInsideValue || (around.isObject && VALUES.has(key.toLowerCase()))),
     isInsideData: around !== undefined && (around.isInsideData || (around.isObject && DATA.has(key.toLowerCase()))),
-    awaitsKey: isObject,
     key: '',
     named: undefined,
     namedBy: '',
