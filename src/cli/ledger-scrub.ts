@@ -44,7 +44,9 @@ export function scrubCommand(io: Io): Command {
       await print(io, differences.map(({ text }) => `${text}\n`).join(''))
       await print(io, `compared ${run.leaves} leaves, ${run.differences} differ\n`)
     }
-    if (run.differences > 0) process.exitCode = 1
+    if (run.differences === 0) return
+    const hint = 'what differs is named above; see docs/scrub.md'
+    throw new AuditError('not_verified', `${run.differences} rows are not what the ledger says`, { hint })
   })
 }
 

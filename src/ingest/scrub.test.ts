@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { ran } from '../../test/a-command.ts'
 import { aServer, until, type AServer } from '../../test/a-server.ts'
 import type { ScrubAnswer } from '../domain/answers.ts'
 import { createConnection } from '../store/connection.ts'
@@ -63,6 +64,9 @@ test(
         [at(17), 'repeated', ''],
       ]),
     )
+    const told = await ran(['ledger', 'scrub', '--log', log, '--data', data])
+    expect(told).toMatchObject({ code: 1, err: expect.stringContaining('rows are not what the ledger says') })
+    expect(told.out).toContain(`row ${at(3)} of ${log} differs in usr`)
     expect((await again.call('GET', '/readyz')).text).toContain(`row ${at(3)} of ${log} differs in usr`)
     const alerts = await again.find('action:scrub-difference', 8)
     expect(alerts.some(({ message }) => message?.includes(`row ${at(5)} of ${log} differs in ip, labels`))).toBe(true)
