@@ -129,14 +129,14 @@ export async function sealSlice(slice: Slice, deps: SealDeps): Promise<SealedSli
   const logs = [...new Set([slice.log, ...kept.map(({ log }) => log)])]
   const keys = await keysOf(kept, logs, slice, deps.keysFor)
   const sealer = createSealer(slice, kept.length)
-  for (const [n, { record, decoded, naturalId, sequence, rule, id }] of kept.entries()) {
+  for (const { record, decoded, naturalId, sequence, log, rule, id } of kept) {
     sealer.add(withBookkeeping(decoded, naturalId, slice.way, rule), {
       record,
       id: id ?? idOf(ids, slice.source, naturalId),
       natural: naturalId !== undefined,
       sequence,
-      actorKey: keyAt(keys, n * 2),
-      targetKey: keyAt(keys, n * 2 + 1),
+      actorKey: nextKey(keys, log),
+      targetKey: nextKey(keys, log),
     })
   }
   const logOf = logs.length > 1 ? { logOf: Uint16Array.from(kept, ({ log }) => logs.indexOf(log)) } : {}
@@ -237,31 +237,30 @@ function idOf(ids: EventIds, source: string, naturalId: string | undefined): Uin
   return naturalId === undefined ? ids.fresh() : ids.natural(source, naturalId)
 }
 
-/** Two for each event, of the log to which it goes. */
+/** By log, two for each event that goes there, in order. */
+type KeysInOrder = ReadonlyMap<string, Iterator<SubjectKey>>
+
 async function keysOf(
   kept: readonly Kept[],
   logs: readonly string[],
   { received, authenticated }: Slice,
   keysFor: KeysFor,
-): Promise<readonly (SubjectKey | undefined)[]> {
+): Promise<KeysInOrder> {
   const day = formatMillis(received).slice(0, 10)
-  const keys: SubjectKey[] = []
-  for (const log of logs) {
-    const places = [...kept.keys()].filter((n) => kept[n]?.log === log)
-    const wanted = places.flatMap((n) => wantedKeys(kept[n]?.decoded.event, authenticated))
-    const own = await keysFor(log, day, wanted)
-    for (const [at, n] of places.entries()) {
-      keys[n * 2] = keyAt(own, at * 2)
-      keys[n * 2 + 1] = keyAt(own, at * 2 + 1)
-    }
+  const keys = new Map<string, Iterator<SubjectKey>>()
+  for (const each of logs) {
+    const wanted = kept
+      .filter(({ log }) => log === each)
+      .flatMap(({ decoded }) => wantedKeys(decoded.event, authenticated))
+    keys.set(each, (await keysFor(each, day, wanted)).values())
   }
   return keys
 }
 
-function keyAt(keys: readonly (SubjectKey | undefined)[], at: number): SubjectKey {
-  const key = keys[at]
-  if (key === undefined) throw new RangeError(`the key store answered ${keys.length} keys, asked for number ${at}`)
-  return key
+function nextKey(keys: KeysInOrder, log: string): SubjectKey {
+  const next = keys.get(log)?.next()
+  if (next === undefined || next.done === true) throw new RangeError(`the key store answered too few keys of ${log}`)
+  return next.value
 }
 
 /** Nobody vouches for the sender: everything that the event says is a claim. */
@@ -274,11 +273,11 @@ function nthName(name: string | undefined, nth: number): string | undefined {
   return name === undefined || nth === 0 ? name : `${name}/${nth}`
 }
 
-function wantedKeys(event: AuditEvent | undefined, authenticated: boolean): readonly [Wanted, Wanted] {
-  const known = authenticated && event?.event.outcome !== 'failure'
+function wantedKeys(event: AuditEvent, authenticated: boolean): readonly [Wanted, Wanted] {
+  const known = authenticated && event.event.outcome !== 'failure'
   return [
-    { identity: identityOf(event?.user), known },
-    { identity: identityOf(event?.user?.target), known },
+    { identity: identityOf(event.user), known },
+    { identity: identityOf(event.user?.target), known },
   ]
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AuditError } from '../domain/errors.ts'
 import { BLOCK_NAMES, type Position, type SealedEvent } from '../domain/sealed.ts'
 import { isTooMuch } from './connection.ts'
-import { endMutation, mutate } from './mutation.ts'
+import { makeStage, mutate } from './mutation.ts'
 import type { Connection, Values } from './connection.ts'
 import { encodeColumns } from './encode.ts'
 import { quotedText } from './quote.ts'
@@ -129,13 +129,7 @@ async function stage(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { database } = connection
-  // One that a crash left looks its values up in the table that goes now.
-  await endMutation(connection, 'erase', signal)
-  await connection.command(`DROP TABLE IF EXISTS ${database}.erase SYNC`, signal)
-  await connection.command(
-    `CREATE TABLE ${database}.erase ENGINE = Join(ANY, LEFT, feed, n, log) EMPTY AS SELECT ${STAGED.join(', ')} FROM ${database}.events`,
-    signal,
-  )
+  await makeStage(connection, 'erase', ['feed', 'n', 'log'], STAGED, signal)
   for (let at = 0; at < events.length; at += STAGED_ROWS) {
     const piece = events.slice(at, at + STAGED_ROWS)
     const token = `erase:${piece[0]?.feed}:${piece.length}:${at}`

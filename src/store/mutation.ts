@@ -25,8 +25,29 @@ export async function mutate(connection: Connection, mutation: Mutation, signal?
   }
 }
 
+/**
+ * Makes the empty table in which new values are staged, to be looked up by `keys`. A change that a crash left looks its
+ * values up in the one that goes now, so it is ended first.
+ */
+export async function makeStage(
+  connection: Connection,
+  staged: string,
+  keys: readonly string[],
+  columns: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const { database } = connection
+  await endMutation(connection, staged, signal)
+  await connection.command(`DROP TABLE IF EXISTS ${database}.${staged} SYNC`, signal)
+  await connection.command(
+    `CREATE TABLE ${database}.${staged} ENGINE = Join(ANY, LEFT, ${keys.join(', ')}) EMPTY ` +
+      `AS SELECT ${columns.join(', ')} FROM ${database}.events`,
+    signal,
+  )
+}
+
 /** Ends what is under way, perhaps since an earlier process; nothing under way is no error. */
-export async function endMutation(connection: Connection, staged: string, signal?: AbortSignal): Promise<void> {
+async function endMutation(connection: Connection, staged: string, signal?: AbortSignal): Promise<void> {
   await connection.command(`KILL MUTATION WHERE ${openBy(connection, staged)} SYNC`, signal)
 }
 

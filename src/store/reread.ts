@@ -2,7 +2,7 @@ import { AuditError } from '../domain/errors.ts'
 import type { AuditEvent } from '../domain/event.ts'
 import type { Blocks, SealedEvent } from '../domain/sealed.ts'
 import { isTooMuch } from './connection.ts'
-import { endMutation, mutate } from './mutation.ts'
+import { makeStage, mutate } from './mutation.ts'
 import type { Connection, Values } from './connection.ts'
 import { encodeColumns } from './encode.ts'
 import { quotedText } from './quote.ts'
@@ -111,13 +111,7 @@ async function stage(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { database } = connection
-  // One that a crash left looks its values up in the table that goes now.
-  await endMutation(connection, 'reread', signal)
-  await connection.command(`DROP TABLE IF EXISTS ${database}.reread SYNC`, signal)
-  await connection.command(
-    `CREATE TABLE ${database}.reread ENGINE = Join(ANY, LEFT, feed, n) EMPTY AS SELECT ${STAGED.join(', ')} FROM ${database}.events`,
-    signal,
-  )
+  await makeStage(connection, 'reread', ['feed', 'n'], STAGED, signal)
   const token = `reread:${events[0]?.feed}:${events.length}`
   const insert = { table: `${database}.reread`, columns: STAGED, blocks: [encodeColumns(events, STAGED)], token }
   await connection.insert(insert, signal)
