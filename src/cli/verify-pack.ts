@@ -1,15 +1,8 @@
-import { createPublicKey, hash, verify as verifySignature } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 
-import {
-  CHECK_NAMES,
-  type Crypto,
-  MAX_PACK_BYTES,
-  type PackReport,
-  type ReportLine,
-  verifyPack,
-} from '../../verify/index.ts'
+import { CHECK_NAMES, MAX_PACK_BYTES, type PackReport, type ReportLine, verifyPack } from '../../verify/index.ts'
 import { AuditError } from '../domain/errors.ts'
+import { nodeCrypto } from '../ledger/node-crypto.ts'
 import { escapeTerminal } from '../lib/text.ts'
 import type { Io } from './io.ts'
 import { colours, jsonText, print } from './output.ts'
@@ -23,7 +16,7 @@ export interface PackOptions {
 export async function verifyPackFile(path: string, options: PackOptions, io: Io): Promise<void> {
   const { policy } = options
   const report = await verifyPack(await bytesOf(path), {
-    ...NODE_CRYPTO,
+    ...nodeCrypto,
     ...(policy !== undefined && { policy: (await bytesOf(policy)).toString('utf8') }),
   })
   if (options.output === 'json') {
@@ -61,12 +54,3 @@ function lineOf({ check, verdict, log, text }: ReportLine, io: Io): string {
 }
 
 const WIDTH = Math.max(...Object.values(CHECK_NAMES).map((name) => name.length))
-
-export const NODE_CRYPTO: Crypto = {
-  sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-  async verifyEd25519(publicKey, message, signature) {
-    const x = Buffer.from(publicKey).toString('base64url')
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-    return verifySignature(null, message, key, signature)
-  },
-}

@@ -12,13 +12,14 @@ import { type LogProgress, type LogToVerify, verifyLog } from '../../verify/log.
 import { judgeQuorum, parsePolicy, type TlogPolicy } from '../../verify/policy.ts'
 import type { LogInfo } from '../domain/answers.ts'
 import { AuditError } from '../domain/errors.ts'
+import { nodeCrypto } from '../ledger/node-crypto.ts'
 import { isRootOrigin } from '../domain/sealed.ts'
 import { escapeTerminal } from '../lib/text.ts'
 import { type ServerAddress, callBytes, callJson, findServer } from './client.ts'
 import type { Io } from './io.ts'
 import { type ServerOptions, addServerOptions } from './options.ts'
 import { colours, print } from './output.ts'
-import { NODE_CRYPTO, type PackOptions, verifyPackFile } from './verify-pack.ts'
+import { type PackOptions, verifyPackFile } from './verify-pack.ts'
 import { Witnessed } from './witnessed.ts'
 
 interface VerifyOptions extends ServerOptions, PackOptions {
@@ -51,7 +52,7 @@ export function verifyCommand(io: Io): Command {
     }
     const policy = options.policy === undefined ? undefined : await readPolicy(options.policy)
     const logs = await logsAt(where, options, io)
-    const witnessed = new Witnessed(NODE_CRYPTO.sha256)
+    const witnessed = new Witnessed(nodeCrypto.sha256)
     let faults = 0
     // What the root log saw of the others is known by the time they are read, and they only grow.
     const [roots, others] = [logs.filter(isRoot), logs.filter((log) => !isRoot(log))]
@@ -87,7 +88,7 @@ async function readPolicy(path: string): Promise<TlogPolicy> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new AuditError('not_found', `cannot read ${path}`, { cause })
   })
-  return parsePolicy(NODE_CRYPTO.sha256, text)
+  return parsePolicy(nodeCrypto.sha256, text)
 }
 
 /** With a policy it is the checkpoint that witnesses signed which counts, and the log must be one that the policy names. */
@@ -137,7 +138,7 @@ async function verifyOne(log: NamedLog, io: Io, witnessed?: Witnessed): Promise<
       throw new VerifyError('not_signed', 'the policy does not name its key')
     witnessed?.checkKey(log.origin, log.vkey)
     const earlier = witnessed?.headsOf(log.origin) ?? new Map<number, Uint8Array>()
-    const { checkpoint, entries, pruned } = await lastOf(verifyLog(NODE_CRYPTO, { ...log, earlier }))
+    const { checkpoint, entries, pruned } = await lastOf(verifyLog(nodeCrypto, { ...log, earlier }))
     const root = toBase64(checkpoint.root)
     const inRoot = witnessed === undefined ? '' : `  ${witnessed.sizeOf(log.origin)} in the root log`
     const by = policy === undefined ? '' : `  witnessed by ${seenBy(policy, checkpoint)}`

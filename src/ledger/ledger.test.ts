@@ -1,4 +1,3 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,23 +20,17 @@ import {
   verifyInclusion,
   verifyLog,
 } from '../../verify/index.ts'
-import type { Crypto, LogProgress } from '../../verify/index.ts'
+import type { LogProgress } from '../../verify/index.ts'
 import type { Files } from '../lib/files.ts'
 import { realFiles } from '../lib/real-files.ts'
 import type { Ledger } from './ledger.ts'
+import { nodeCrypto } from './node-crypto.ts'
 import { openLedger } from './ledger.ts'
 import { openLogKeys } from './log-keys.ts'
 import { sha256 } from './sha256.ts'
 import type { SignedCheckpoints } from './signing-log.ts'
 
 const LOG = 'acme/n1/access/2026-11'
-const crypto: Crypto = {
-  sha256,
-  verifyEd25519: async (publicKey, message, signature) => {
-    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey])
-    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
-  },
-}
 
 let data: string
 let signed: SignedCheckpoints
@@ -305,7 +298,7 @@ test('a checkpoint opens with the log’s verifier key', async () => {
   const ledger = await open()
   await grow(ledger, 2)
   const key = parseVerifierKey(sha256, ledger.logs()[0]!.vkey)
-  expect(await openCheckpoint(crypto, ledger.checkpoint(LOG)!, key)).toMatchObject({ origin: LOG, size: 2 })
+  expect(await openCheckpoint(nodeCrypto, ledger.checkpoint(LOG)!, key)).toMatchObject({ origin: LOG, size: 2 })
 })
 
 async function open(files: Files = realFiles, checkpoints: SignedCheckpoints = signed): Promise<Ledger> {
@@ -344,7 +337,7 @@ async function check(ledger: Ledger, log = LOG): Promise<LogProgress> {
     return file.gzip ? gunzipSync(file.body) : file.body
   }
   let last: LogProgress | undefined
-  for await (const progress of verifyLog(crypto, { vkey, fetch, entries: 'whodid' })) last = progress
+  for await (const progress of verifyLog(nodeCrypto, { vkey, fetch, entries: 'whodid' })) last = progress
   return last!
 }
 

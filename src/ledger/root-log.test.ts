@@ -1,4 +1,3 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,9 +15,10 @@ import {
   verifyInclusion,
   verifyLog,
 } from '../../verify/index.ts'
-import type { Crypto, RootEntry } from '../../verify/index.ts'
+import type { RootEntry } from '../../verify/index.ts'
 import { realFiles } from '../lib/real-files.ts'
 import type { Ledger } from './ledger.ts'
+import { nodeCrypto } from './node-crypto.ts'
 import { openLedger } from './ledger.ts'
 import { openLogKeys } from './log-keys.ts'
 import { sha256 } from './sha256.ts'
@@ -27,13 +27,6 @@ import type { RootDeps, SignedCheckpoints } from './signing-log.ts'
 const ACCESS = 'acme/n1/access/2026-11'
 const OWN = 'acme/n1/whodid/2026-11'
 const ROOT = 'acme/n1/root'
-const crypto: Crypto = {
-  sha256,
-  verifyEd25519: async (publicKey, message, signature) => {
-    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey])
-    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
-  },
-}
 
 let data: string
 let rows: Map<string, { origin: string; size: number; note: string }>
@@ -91,9 +84,9 @@ test('proves an event up to the root log in two steps', async () => {
   expect(await ledger.rootProof(ACCESS, 300)).toBeUndefined()
   await ledger.enterRoot()
   const found = await ledger.rootProof(ACCESS, 300)
-  const log = await openCheckpoint(crypto, found!.note, parseVerifierKey(sha256, vkeyOf(ledger, ACCESS)))
+  const log = await openCheckpoint(nodeCrypto, found!.note, parseVerifierKey(sha256, vkeyOf(ledger, ACCESS)))
   verifyInclusion(sha256, leafHash(sha256, leaf(300)), 300, log.size, found!.hashes, log.root)
-  const root = await openCheckpoint(crypto, found!.rootNote, parseVerifierKey(sha256, vkeyOf(ledger, ROOT)))
+  const root = await openCheckpoint(nodeCrypto, found!.rootNote, parseVerifierKey(sha256, vkeyOf(ledger, ROOT)))
   const entry = leafHash(sha256, Buffer.from(found!.note))
   verifyInclusion(sha256, entry, found!.entry, root.size, found!.rootHashes, root.root)
 })
@@ -222,7 +215,7 @@ async function read(ledger: Ledger, origin: string): Promise<readonly RootEntry[
   }
   const onEntry = (bytes: Uint8Array) => entries.push(parseRootEntry(sha256, Buffer.from(bytes).toString()))
   const log = { vkey: vkeyOf(ledger, origin), fetch, entries: 'root', onEntry } as const
-  for await (const { checkpoint } of verifyLog(crypto, log)) expect(checkpoint.origin).toBe(origin)
+  for await (const { checkpoint } of verifyLog(nodeCrypto, log)) expect(checkpoint.origin).toBe(origin)
   return entries
 }
 

@@ -1,11 +1,11 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { openLedger } from '../../src/ledger/ledger.ts'
+import { nodeCrypto } from '../../src/ledger/node-crypto.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLogKeys } from '../../src/ledger/log-keys.ts'
 import { sha256 } from '../../src/ledger/sha256.ts'
 import type { RootDeps, SignedCheckpoints } from '../../src/ledger/signing-log.ts'
 import { gunzipSync } from 'node:zlib'
-import type { Crypto, LogToVerify } from '../../verify/index.ts'
+import type { LogToVerify } from '../../verify/index.ts'
 import {
   foldRight,
   formatLeaf,
@@ -209,14 +209,6 @@ async function enterRoot(ledger: Ledger, model: Model, random: Random): Promise<
   if (head !== undefined && random.chance(0.3)) await ledger.saveCosigned(head.note)
 }
 
-const crypto: Crypto = {
-  sha256,
-  verifyEd25519: async (publicKey, message, signature) => {
-    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey])
-    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
-  },
-}
-
 /** Every log that was signed verifies from what is on the disk, with all its leaves. */
 async function checkWhole(ledger: Ledger, model: Model): Promise<void> {
   for (const [origin, { size }] of model.signed) {
@@ -231,7 +223,7 @@ async function checkWhole(ledger: Ledger, model: Model): Promise<void> {
       origin === ROOT
         ? { vkey, fetch, entries: 'root', earlier: model.roots, onEntry: (entry) => checkEntry(ledger, model, entry) }
         : { vkey, fetch, entries: 'whodid' }
-    for await (const progress of verifyLog(crypto, log)) entries = progress.entries
+    for await (const progress of verifyLog(nodeCrypto, log)) entries = progress.entries
     if (entries !== size) throw new Error(`${origin} verifies with ${entries} leaves of ${size}`)
   }
 }

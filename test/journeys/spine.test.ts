@@ -1,4 +1,3 @@
-import { createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
@@ -10,20 +9,12 @@ import {
   verifyEvent,
   verifyInclusion,
   verifyLog,
-  type Crypto,
 } from '../../verify/index.ts'
 import type { ProvenReceipt } from '../../src/api/written-proofs.ts'
 import type { EventPage, LogInfo, ProofAnswer, Summary } from '../../src/domain/answers.ts'
 import { sha256 } from '../../src/ledger/sha256.ts'
+import { nodeCrypto } from '../../src/ledger/node-crypto.ts'
 import { aFolder, aServer, type AServer, movableClock, until } from '../a-server.ts'
-
-const crypto: Crypto = {
-  sha256,
-  async verifyEd25519(publicKey, message, signature) {
-    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), publicKey])
-    return verify(null, message, createPublicKey({ key: der, format: 'der', type: 'spki' }), signature)
-  },
-}
 
 const approval = (n: number, more: object = {}) => ({
   '@timestamp': '2026-11-20T09:00:00.000Z',
@@ -47,11 +38,11 @@ test('a record goes in, is found, and its proof convinces a verifier that trusts
   expect(event).toMatchObject({ user: { name: 'ada' }, whodid: { source: 'api', index: 1 } })
 
   const proof = await proofOf(whodid, event?.event.id ?? '')
-  const verdicts = await verifyEvent(crypto, proof)
+  const verdicts = await verifyEvent(nodeCrypto, proof)
   expect(verdicts).toMatchObject({ unchanged: { kind: 'yes' }, included: { kind: 'yes' }, signed: { kind: 'yes' } })
 
   const forged = { ...proof, blocks: proof.blocks.map((each) => ({ ...each, json: each.json.replace('ada', 'eve') })) }
-  expect((await verifyEvent(crypto, forged)).unchanged.kind).toBe('no')
+  expect((await verifyEvent(nodeCrypto, forged)).unchanged.kind).toBe('no')
 })
 
 test('who writes with wait=proof is answered with proofs that lead to a signed root', async () => {
@@ -64,7 +55,7 @@ test('who writes with wait=proof is answered with proofs that lead to a signed r
   const own = (await whodid.logs()).find(({ stream }) => stream === 'default')
   for (const written of [results[0], results[2]]) {
     const { index, path, checkpoint } = parseProof(written?.proof ?? '')
-    const signed = await openCheckpoint(crypto, checkpoint, parseVerifierKey(sha256, own?.vkey ?? ''))
+    const signed = await openCheckpoint(nodeCrypto, checkpoint, parseVerifierKey(sha256, own?.vkey ?? ''))
     expect(written).toMatchObject({ log: own?.origin, index })
     const [event] = await whodid.find(`id:${written !== undefined && 'id' in written ? written.id : ''}`, 1)
     const { leaf } = await proofOf(whodid, event?.event.id ?? '')
@@ -244,7 +235,7 @@ async function leavesOf(whodid: AServer, stream: string, period?: string) {
     if (path.startsWith('tile/entries/')) bundles.set(path, parseBundleLeaves(response))
     return response
   }
-  for await (const { entries, checkpoint } of verifyLog(crypto, {
+  for await (const { entries, checkpoint } of verifyLog(nodeCrypto, {
     vkey: log.vkey,
     fetch: fetched,
     entries: 'whodid',
