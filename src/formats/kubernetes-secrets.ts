@@ -1,4 +1,5 @@
 import type { JsonObject } from '../domain/event.ts'
+import { edited } from '../lib/edited-text.ts'
 import { secretPlaces } from './kubernetes-secret-places.ts'
 import type { Place, SecretKind } from './kubernetes-secret-places.ts'
 import { objectIn, stringIn } from './loose.ts'
@@ -31,14 +32,7 @@ export function withoutSecrets(text: string, record: JsonObject): WithoutSecrets
 
 /** The text with something else at these places; all else is as it was. */
 export function replaced(text: string, places: readonly Place[]): string {
-  const pieces: string[] = []
-  let from = 0
-  for (const { start, end, replacement } of outermost(places)) {
-    pieces.push(text.slice(from, start), replacement)
-    from = end
-  }
-  pieces.push(text.slice(from))
-  return pieces.join('')
+  return edited(text, outermost(places))
 }
 
 const MOST_PATHS = 64

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { edited, itemStarts, membersOf, rootOf, withoutMembers } from './json-members.ts'
+import { edited } from './edited-text.ts'
+import { itemStarts, membersOf, rootOf, withoutMembers } from './json-members.ts'
 
 const cut = (text: string, ...keys: string[]) => {
   const members = membersOf(text, rootOf(text))

@@ -1,3 +1,5 @@
+import type { Edit } from './edited-text.ts'
+
 /** One `"key": value` of an object in a JSON text; positions of characters, ends exclusive. */
 export interface Member {
   /** As it is meant: escapes are undone. */
@@ -49,13 +51,6 @@ export function rootOf(text: string): number {
   return skipSpace(text, text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0)
 }
 
-/** What is taken out of a text, or what stands there instead. */
-export interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
-
 /**
  * Takes members out of an object, each with the comma that it no longer needs; what is left is JSON, and otherwise as it
  * was.
@@ -71,23 +66,11 @@ export function withoutMembers(members: readonly Member[], isOut: (member: Membe
     else {
       const start = keeps && before !== undefined ? before.end : member.from
       const end = keeps ? member.end : (members[n + 1]?.from ?? member.end)
-      edits.push({ start, end, text: '' })
+      edits.push({ start, end, replacement: '' })
     }
     before = member
   }
   return edits
-}
-
-/** The text after edits that do not overlap, in any order. */
-export function edited(text: string, edits: readonly Edit[]): string {
-  const pieces: string[] = []
-  let from = 0
-  for (const edit of edits.toSorted((a, b) => a.start - b.start)) {
-    pieces.push(text.slice(from, edit.start), edit.text)
-    from = edit.end
-  }
-  pieces.push(text.slice(from))
-  return pieces.join('')
 }
 
 const QUOTE = 0x22

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { AuditEvent } from '../domain/event.ts'
 import type { DecodedEvent } from '../formats/format.ts'
+import { edited } from '../lib/edited-text.ts'
 import { type Copies, copiesOf } from './default-masks-copies.ts'
 import { type Looking, type SecretPlace, secretsInJson } from './default-masks-json.ts'
 import { type DefaultMask, type Hit, maskOf } from './default-masks-names.ts'
@@ -74,7 +75,7 @@ function maskPart(part: Part, looking: Looking): readonly (Masked & { readonly s
   const places =
     part.kind === 'event' || isJson(part.text) ? secretsInJson(part.text, looking) : hitsIn(part.text, looking)
   if (places.length === 0) return []
-  part.text = spliced(part.text, places)
+  part.text = edited(part.text, outermost(places))
   if (part.kind === 'event') return places
   return places.map(({ rule, secret }) => ({ path: part.kind === 'original' ? ORIGINAL : BASE64, rule, secret }))
 }
@@ -94,17 +95,6 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
-}
-
-function spliced(text: string, places: readonly SecretPlace[]): string {
-  const pieces: string[] = []
-  let from = 0
-  for (const { start, end, replacement } of outermost(places)) {
-    pieces.push(text.slice(from, start), replacement)
-    from = end
-  }
-  pieces.push(text.slice(from))
-  return pieces.join('')
 }
 
 function together(decoded: DecodedEvent, parts: readonly Part[]): DecodedEvent {

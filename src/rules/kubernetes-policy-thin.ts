@@ -3,7 +3,8 @@ import type { DecodedEvent } from '../formats/format.ts'
 import { resourceOf } from '../formats/kubernetes-event.ts'
 import { subjectOf } from '../formats/kubernetes-subject.ts'
 import { isObject, objectIn, stringIn } from '../formats/loose.ts'
-import { type Edit, type Member, edited, itemStarts, membersOf, withoutMembers } from '../lib/json-members.ts'
+import { type Edit, edited } from '../lib/edited-text.ts'
+import { type Member, itemStarts, membersOf, withoutMembers } from '../lib/json-members.ts'
 import type { PolicyDecision } from './kubernetes-policy-evaluator.ts'
 import type { RecordText } from './kubernetes-policy-record.ts'
 import { type Level, LEVELS } from './kubernetes-policy.ts'
@@ -143,7 +144,7 @@ function levelEdits({ text, members }: RecordText, level: Level): readonly Edit[
   const said = JSON.stringify(level)
   return members
     .filter(({ key, start, end }) => key === 'level' && text.slice(start, end) !== said)
-    .map(({ start, end }) => ({ start, end, text: said }))
+    .map(({ start, end }) => ({ start, end, replacement: said }))
 }
 
 interface Thinning {

@@ -1,5 +1,5 @@
 import { MASKED } from '../domain/mask.ts'
-import { type Edit, edited } from '../lib/json-members.ts'
+import { type Edit, edited } from '../lib/edited-text.ts'
 import { walkJson } from '../lib/json-walk.ts'
 import { unescapedJson } from '../formats/json-unescape.ts'
 import type { PathMatcher } from '../query/path-pattern.ts'
@@ -121,14 +121,15 @@ function searchedJson(text: string, search: Search, depth = 0): string {
     key(start, end) {
       frame.key = plainText(text.slice(start, end))
       const name = searchedText(frame.key, search)
-      if (name !== frame.key && frame.maskedFrom === undefined) edits.push({ start, end, text: JSON.stringify(name) })
+      if (name !== frame.key && frame.maskedFrom === undefined)
+        edits.push({ start, end, replacement: JSON.stringify(name) })
     },
     scalar(start, end) {
       const raw = text.slice(start, end)
       if (frame.maskedFrom !== undefined) search.seen.add(plainText(raw))
       const hit = frame.maskedFrom === undefined ? hitOf(trailsAt(frame)) : undefined
       const left = hit === undefined ? searchedScalar(raw, search, depth) : maskedScalar(raw, hit, search)
-      if (left !== raw && frame.maskedFrom === undefined) edits.push({ start, end, text: left })
+      if (left !== raw && frame.maskedFrom === undefined) edits.push({ start, end, replacement: left })
     },
     open(isObject, start) {
       const trails = trailsAt(frame)
@@ -141,12 +142,12 @@ function searchedJson(text: string, search: Search, depth = 0): string {
       const { maskedFrom } = frame
       frame = stack.pop() ?? frame
       if (maskedFrom === undefined || frame.maskedFrom !== undefined) return
-      edits.push({ start: maskedFrom, end, text: JSON.stringify(MASKED) })
+      edits.push({ start: maskedFrom, end, replacement: JSON.stringify(MASKED) })
     },
   })
   // A text that ends too early may leave something open.
   const open = [...stack, frame].find(({ maskedFrom }) => maskedFrom !== undefined)?.maskedFrom
-  if (open !== undefined) edits.push({ start: open, end: text.length, text: JSON.stringify(MASKED) })
+  if (open !== undefined) edits.push({ start: open, end: text.length, replacement: JSON.stringify(MASKED) })
   return edited(text, edits)
 }
 
