@@ -3,15 +3,15 @@ import type { Clock } from '../lib/clock.ts'
 import { accessAuditName } from '../rules/access-audit-family.ts'
 import type { AccessAudit } from '../rules/access-audit.ts'
 import type { RuleDesk } from './rule-desk.ts'
-import type { RuleActor } from './rule-events.ts'
+import type { Actor } from './actor.ts'
 
 /** AccessAudits one by one, as Kuma's API sees them. */
 export interface AccessAuditDesk {
   /** By name. */
   list(): readonly AccessAuditEntry[]
   /** A change of rules like any other: it may wait for a decision. */
-  put(audit: AccessAudit, by: RuleActor): Promise<RuleOutcome>
-  remove(name: string, by: RuleActor): Promise<RuleOutcome>
+  put(audit: AccessAudit, by: Actor): Promise<RuleOutcome>
+  remove(name: string, by: Actor): Promise<RuleOutcome>
 }
 
 export interface AccessAuditEntry {

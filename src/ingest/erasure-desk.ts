@@ -13,7 +13,7 @@ import { type ErasureAct, erasureEvent } from './erasure-events.ts'
 import { createPersonMatcher, needlesOf } from './erasure-person.ts'
 import { rowsAbout } from './erasure-rows.ts'
 import { isOwnLeaf } from './erasure-work.ts'
-import type { RuleActor } from './rule-events.ts'
+import type { Actor } from './actor.ts'
 
 export interface ErasureDeskDeps {
   readonly erasures: Erasures
@@ -34,18 +34,18 @@ type WantedPerson = Omit<ErasedPerson, 'identities'>
 
 export interface ErasureDesk {
   /** What erasing that person would take. Changes nothing. */
-  preview(person: WantedPerson, by: RuleActor, signal?: AbortSignal): Promise<ErasurePreview>
+  preview(person: WantedPerson, by: Actor, signal?: AbortSignal): Promise<ErasurePreview>
   /**
    * Waits then for somebody who approves it. Throws `bad_request` where reference or basis name the person, `conflict`
    * under a legal hold.
    */
-  request(person: WantedPerson, why: Pick<Erasure, 'reference' | 'basis'>, by: RuleActor): Promise<Erasure>
+  request(person: WantedPerson, why: Pick<Erasure, 'reference' | 'basis'>, by: Actor): Promise<Erasure>
   /** Throws `forbidden` for who must not, `conflict` when it is put off, decided, or under a legal hold. */
-  approve(id: string, by: RuleActor): Promise<Erasure>
+  approve(id: string, by: Actor): Promise<Erasure>
   /** For example by GDPR article 17(3). The person is forgotten, the refusal is kept. */
-  refuse(id: string, by: RuleActor, reason: string): Erasure
+  refuse(id: string, by: Actor, reason: string): Erasure
   /** Not before that time, in milliseconds since 1970. */
-  hold(id: string, by: RuleActor, until: number, reason: string): Erasure
+  hold(id: string, by: Actor, until: number, reason: string): Erasure
   find(id: string): Erasure
   list(): readonly Erasure[]
 }
@@ -67,7 +67,7 @@ export function createErasureDesk(deps: ErasureDeskDeps): ErasureDesk {
     erasures.decide(id, { decidedBy, decidedAt, ...(isRefused ? { state: 'refused', reason } : { state: 'approved' }) })
   }
 
-  const tell = (by: RuleActor, erasure: Erasure | undefined, act: ErasureAct): void =>
+  const tell = (by: Actor, erasure: Erasure | undefined, act: ErasureAct): void =>
     deps.trail(erasureEvent(by, erasure, act, clock.now()))
 
   function known(id: string): Erasure {

@@ -1,7 +1,6 @@
 import type { AuditEvent, JsonObject } from '../domain/event.ts'
-import { formatMillis } from '../domain/time.ts'
 import type { Erasure } from '../state/erasures.ts'
-import type { RuleActor } from './rule-events.ts'
+import { type Actor, actorEvent } from './actor.ts'
 
 export interface ErasureAct {
   readonly action:
@@ -18,31 +17,23 @@ export interface ErasureAct {
 
 /** An act about an erasure as an event of our own trail. It never says whom the erasure is about. */
 export function erasureEvent(
-  by: RuleActor,
+  by: Actor,
   erasure: Pick<Erasure, 'id' | 'reference' | 'basis'> | undefined,
   { action, details, reason }: ErasureAct,
   nowMs: number,
 ): AuditEvent {
-  return {
-    ...by.about,
-    '@timestamp': formatMillis(nowMs),
-    event: {
-      kind: 'event',
-      dataset: 'whodid.trail',
-      provider: 'whodid',
-      category: ['iam'],
-      type: [action === 'erasure-finish' ? 'deletion' : 'change'],
+  const about = erasure && { reference: erasure.reference, basis: erasure.basis }
+  return actorEvent(
+    by,
+    {
+      category: 'iam',
+      type: action === 'erasure-finish' ? 'deletion' : 'change',
       action,
       outcome: 'success',
-      ...(reason !== undefined && { reason }),
-    },
-    audit: {
-      ...by.about.audit,
+      reason,
       resource: [{ type: 'erasure', ...(erasure !== undefined && { id: erasure.id }) }],
-      ...(erasure !== undefined && {
-        request: { reference: erasure.reference, basis: erasure.basis, ...details },
-      }),
-      ...(erasure === undefined && details !== undefined && { request: details }),
+      request: about === undefined ? details : { ...about, ...details },
     },
-  }
+    nowMs,
+  )
 }

@@ -8,9 +8,9 @@ import { systemClock } from '../lib/clock.ts'
 import { openState, type State } from '../state/state.ts'
 import { createExpiryClock } from './expiry-clock.ts'
 import { createRetentionDesk } from './retention.ts'
-import type { RuleActor } from './rule-events.ts'
+import type { Actor } from './actor.ts'
 
-const ADA: RuleActor = { id: 'local:1000', about: {} }
+const ADA: Actor = { id: 'local:1000', about: {} }
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 const OLD: LogInfo = {
   origin: 'acme/n1/default/2026-09',

@@ -10,7 +10,7 @@ import type { Hold, Holds } from '../state/holds.ts'
 import type { KeptFor, PrunedLog, Retention } from '../state/retention.ts'
 import type { LogRows } from '../store/partitions.ts'
 import type { ExpiryClock } from './expiry-clock.ts'
-import type { RuleActor } from './rule-events.ts'
+import type { Actor } from './actor.ts'
 
 /** A stream as the configuration wants it kept. */
 export interface StreamTerms {
@@ -39,13 +39,13 @@ export interface RetentionDeps {
   /** What the journal holds of it goes with the file that it is in. */
   readonly rollJournal: () => void
   readonly noteOf: (log: string) => string | undefined
-  readonly trail: (by: RuleActor, action: string, message: string, details: Json) => void
+  readonly trail: (by: Actor, action: string, message: string, details: Json) => void
   readonly log: (message: string) => void
   readonly clock: Clock
   readonly expiryClock: ExpiryClock
 }
 
-const OURSELVES: RuleActor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
+const OURSELVES: Actor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
 const DAY_MS = 86_400_000
 const OWN_STREAM = 'whodid'
 const RETENTION = 'retention'
@@ -97,7 +97,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
   const isOurs = ({ kind }: Waiting): boolean => kind === RETENTION || kind === RELEASE
   const waiting = (): readonly Waiting[] => approvals.list().filter((each) => isOurs(each) && each.state === 'waiting')
 
-  function ask(asked: Asked, summary: string, by: RuleActor): Waiting {
+  function ask(asked: Asked, summary: string, by: Actor): Waiting {
     const wanted = JSON.parse(JSON.stringify(asked)) as Json
     const before = waiting().find((each) => JSON.stringify(each.details) === JSON.stringify(wanted))
     if (before !== undefined) return before
@@ -109,7 +109,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
   }
 
   /** Longer is in force at once, shorter waits. */
-  function keep(terms: KeptFor, by: RuleActor): Waiting | undefined {
+  function keep(terms: KeptFor, by: Actor): Waiting | undefined {
     const now = retention.keptFor(terms.stream)
     const days = ownDays(terms.stream)
     for (const each of waiting()) {
@@ -214,7 +214,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
   }
 
   /** The effect first, `done` last, and each may be done again: a crash in between is made good by `resume`. */
-  function carryOut(approved: Waiting, by: RuleActor): void {
+  function carryOut(approved: Waiting, by: Actor): void {
     const { id, kind, summary, requestedBy } = approved
     const what = askedOf(approved)
     const approvers = [...new Set([requestedBy, by.id])]
@@ -238,7 +238,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
         keep({ stream: name, days: days ?? ownDays(name), ...(basis !== undefined && { basis }) }, OURSELVES)
       }
     },
-    keep(terms: KeptFor, by: RuleActor): Waiting | undefined {
+    keep(terms: KeptFor, by: Actor): Waiting | undefined {
       if (streams.some(({ name, days }) => name === terms.stream && days !== undefined))
         throw new AuditError('conflict', `the configuration says how long ${terms.stream} is kept`, {
           hint: 'change streams[].keep there',
@@ -280,7 +280,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
     waiting,
     run,
     /** A run that somebody asks for. Throws `conflict` while the clock is doubted and they do not say that it is right. */
-    prune(clockIsRight: boolean, by: RuleActor): Promise<readonly string[]> {
+    prune(clockIsRight: boolean, by: Actor): Promise<readonly string[]> {
       const why = deps.expiryClock.reason()
       if (why !== undefined && !clockIsRight) throw new AuditError('conflict', why)
       if (why !== undefined) {
@@ -289,13 +289,13 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
       }
       return run()
     },
-    askPrune: (origin: string, reason: string, by: RuleActor): Waiting =>
+    askPrune: (origin: string, reason: string, by: Actor): Waiting =>
       ask(
         { act: 'prune', origin: findLog(origin).origin, reason },
         `${origin} would go before its time: ${reason}`,
         by,
       ),
-    addHold(hold: Pick<Hold, 'stream' | 'from' | 'until' | 'reason'>, by: RuleActor): Hold {
+    addHold(hold: Pick<Hold, 'stream' | 'from' | 'until' | 'reason'>, by: Actor): Hold {
       const made = holds.add({ ...hold, by: by.id, at: clock.now() })
       deps.trail(
         by,
@@ -305,7 +305,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
       )
       return made
     },
-    askRelease(id: string, reason: string, by: RuleActor): Waiting {
+    askRelease(id: string, reason: string, by: Actor): Waiting {
       const hold = holds.find(id)
       if (hold === undefined || hold.releasedAt !== undefined)
         throw new AuditError('not_found', `there is no hold ${id}`, { hint: 'whodid hold list' })
@@ -317,7 +317,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
       const log = logs().find((each) => each.origin === origin)
       return log && holdsOn(log)[0]?.reason
     },
-    async confirm(id: string, by: RuleActor): Promise<Waiting> {
+    async confirm(id: string, by: Actor): Promise<Waiting> {
       const what = askedOf(find(id))
       if (what.act === 'prune') findLog(what.origin)
       const approved = approvals.approve(id, by.id, clock.now(), deps.approvalRule)
@@ -325,7 +325,7 @@ export function createRetentionDesk(deps: RetentionDeps, streams: readonly Strea
       if (what.act === 'prune') await run()
       return approved
     },
-    refuse(id: string, by: RuleActor, reason: string): Waiting {
+    refuse(id: string, by: Actor, reason: string): Waiting {
       find(id)
       const refused = approvals.refuse(id, by.id, clock.now(), reason)
       deps.trail(by, `${refused.kind}-refuse`, `refused: ${refused.summary}`, { waiting: id, reason })

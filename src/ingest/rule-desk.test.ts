@@ -14,11 +14,11 @@ import { NO_RULES, type RuleSet } from '../rules/rule-set.ts'
 import type { ApprovalRule } from '../state/approvals.ts'
 import { openState } from '../state/state.ts'
 import { createRuleDesk } from './rule-desk.ts'
-import type { RuleActor } from './rule-events.ts'
+import type { Actor } from './actor.ts'
 import { createRulesInForce } from './rules-in-force.ts'
 
-const ADA: RuleActor = { id: 'token:ada', about: { user: { name: 'ada' } } }
-const BEN: RuleActor = { id: 'token:ben', about: { user: { name: 'ben' } } }
+const ADA: Actor = { id: 'token:ada', about: { user: { name: 'ada' } } }
+const BEN: Actor = { id: 'token:ben', about: { user: { name: 'ben' } } }
 const NOTHING_DROPPED: RuleCheck = {
   since: '',
   read: 0,

@@ -16,7 +16,8 @@ import {
 import { NO_RULES, type RuleSet } from '../rules/rule-set.ts'
 import type { ApprovalRule, Approvals, Waiting } from '../state/approvals.ts'
 import type { RuleVersion, RuleVersions } from '../state/rule-versions.ts'
-import { BY_FILES, type RuleAct, type RuleActor, ruleEvent } from './rule-events.ts'
+import type { Actor } from './actor.ts'
+import { BY_FILES, type RuleAct, ruleEvent } from './rule-events.ts'
 import { NOT_KNOWN, reasonsToWait } from './rule-holding.ts'
 import { hashOfRules, type RulesInForce } from './rules-in-force.ts'
 
@@ -66,14 +67,14 @@ export interface RuleDesk {
   changeFiles(files: FileRules): Promise<RuleOutcome>
   /** Files that cannot be read: the rules in force stay. */
   filesFail(error: AuditError): void
-  put(rule: AddedRule, by: RuleActor): Promise<RuleOutcome>
-  remove(of: AddedRule['kind'], name: string, by: RuleActor): Promise<RuleOutcome>
+  put(rule: AddedRule, by: Actor): Promise<RuleOutcome>
+  remove(of: AddedRule['kind'], name: string, by: Actor): Promise<RuleOutcome>
   /**
    * Puts into force what waits. Throws `not_found`, `conflict` where it was decided before or other rules came into force
    * since it was asked for, `forbidden` where two people are needed.
    */
-  confirm(id: string, by: RuleActor): Promise<RuleOutcome>
-  refuse(id: string, by: RuleActor, reason: string): Promise<Waiting>
+  confirm(id: string, by: Actor): Promise<RuleOutcome>
+  refuse(id: string, by: Actor, reason: string): Promise<Waiting>
   /** Newest first. */
   versions(limit: number): readonly RuleVersion[]
 }
@@ -95,11 +96,11 @@ export function createRuleDesk(deps: RuleDeskDeps): RuleDesk {
     return done
   }
 
-  const tell = (by: RuleActor, act: RuleAct): void => deps.trail(ruleEvent(by, act, clock.now()))
+  const tell = (by: Actor, act: RuleAct): void => deps.trail(ruleEvent(by, act, clock.now()))
   const waiting = (): readonly Waiting[] => approvals.list(KIND).filter(({ state }) => state === 'waiting')
 
   /** A crash before `add` leaves the rules of before, and the change to be asked for again; after it these are in force. */
-  function apply(next: RuleLayers, by: RuleActor, approved?: Waiting): RuleOutcome {
+  function apply(next: RuleLayers, by: Actor, approved?: Waiting): RuleOutcome {
     const set = effectiveRules(next)
     const hash = hashOfRules(set)
     const before = version
@@ -117,7 +118,7 @@ export function createRuleDesk(deps: RuleDeskDeps): RuleDesk {
     return { kind: 'applied', revision: version.revision, hash, changes }
   }
 
-  async function propose(change: RuleChange, by: RuleActor): Promise<RuleOutcome> {
+  async function propose(change: RuleChange, by: Actor): Promise<RuleOutcome> {
     const next = changedLayers(layers, change)
     const [now, candidate] = [inForce.current().set, effectiveRules(next)]
     const hash = hashOfRules(candidate)

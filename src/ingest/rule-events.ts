@@ -1,15 +1,7 @@
 import type { AuditEvent, Change, Json } from '../domain/event.ts'
-import { formatMillis } from '../domain/time.ts'
+import { type Actor, actorEvent } from './actor.ts'
 
-/** Who asks for a change of rules. */
-export interface RuleActor {
-  /** As in our trail: `token:ID`, `local:UID`; `files` for the files of the configuration. */
-  readonly id: string
-  /** The event's own fields that say who it was and where the call came from. */
-  readonly about: Partial<AuditEvent>
-}
-
-export const BY_FILES: RuleActor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
+export const BY_FILES: Actor = { id: 'files', about: { user: { kind: 'system', name: 'whodid' } } }
 
 export interface RuleAct {
   /** `change`: other rules are in force. */
@@ -25,28 +17,22 @@ export interface RuleAct {
 const MOST_CHANGES = 200
 
 /** A change of rules as an event of our own trail, with a diff that a person reads. */
-export function ruleEvent(by: RuleActor, act: RuleAct, nowMs: number): AuditEvent {
+export function ruleEvent(by: Actor, act: RuleAct, nowMs: number): AuditEvent {
   const { action, outcome, message, changes = [], details, reason } = act
   const resource = changes.slice(0, MOST_CHANGES).map(({ path }) => ({ type: 'rule', name: path }))
-  return {
-    ...by.about,
-    '@timestamp': formatMillis(nowMs),
-    event: {
-      kind: 'event',
-      dataset: 'whodid.trail',
-      provider: 'whodid',
-      category: ['configuration'],
-      type: ['change'],
+  const event = actorEvent(
+    by,
+    {
+      category: 'configuration',
+      type: 'change',
       action,
       outcome,
-      ...(reason !== undefined && { reason }),
-    },
-    audit: {
-      ...by.about.audit,
+      reason,
       resource: resource.length > 0 ? resource : [{ type: 'rule' }],
-      ...(changes.length > 0 && { change: changes.slice(0, MOST_CHANGES) }),
-      ...(details !== undefined && { request: details }),
+      change: changes.length > 0 ? changes.slice(0, MOST_CHANGES) : undefined,
+      request: details,
     },
-    message,
-  }
+    nowMs,
+  )
+  return { ...event, message }
 }
